@@ -1,0 +1,176 @@
+//! From the SDK's errors to the engine's, and which of them are tried again.
+//!
+//! The SDK's error is not kept as a `source`: its debug form prints the raw response body, which
+//! after a half-read success holds live credentials.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::marker::PhantomData;
+
+use aws_sdk_sts::config::retry::{ClassifyRetry, RetryAction};
+use aws_sdk_sts::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_sts::operation::RequestId;
+use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
+use aws_smithy_runtime_api::client::result::DispatchFailure;
+use aws_smithy_runtime_api::client::retries::classifiers::RetryClassifierPriority;
+use aws_smithy_runtime_api::http::Response;
+use aws_smithy_xml::decode::{Document, ScopedDecoder, try_data};
+use rolecall_engine::error::{Class, StsFailure, classify};
+
+/// Takes code and sentence out of an SDK error, and drops the rest.
+///
+/// `secrets` are cut out of the sentence: some servers repeat the request in it.
+pub(crate) fn failure_of<E>(error: &SdkError<E>, secrets: &[&str]) -> StsFailure
+where
+    E: ProvideErrorMetadata + RequestId,
+{
+    match error {
+        SdkError::ServiceError(context) => {
+            let status = context.raw().status().as_u16();
+            let (code, message) = match (context.err().code(), context.err().message()) {
+                (Some(code), message) => {
+                    (code.to_owned(), message.unwrap_or_default().to_owned())
+                }
+                (None, _) => match foreign_error(context.raw()) {
+                    Some(found) => found,
+                    None => return StsFailure::Unreadable { status },
+                },
+            };
+            let request_id = context.err().request_id().map(str::to_owned);
+            StsFailure::Refused {
+                status,
+                code: shown(&code, secrets),
+                message: shown(&message, secrets),
+                request_id,
+            }
+        }
+        SdkError::ResponseError(context) => {
+            StsFailure::Unreadable { status: context.raw().status().as_u16() }
+        }
+        SdkError::TimeoutError(_) => StsFailure::NoAnswer { kind: "it took too long" },
+        SdkError::DispatchFailure(failure) => no_answer(failure),
+        // A bad region, endpoint or header value: the caller's mistake, so never retried.
+        _ => StsFailure::NotSendable { reason: "the endpoint or a header value is not valid" },
+    }
+}
+
+fn no_answer(failure: &DispatchFailure) -> StsFailure {
+    let kind = if failure.is_timeout() {
+        "it took too long"
+    } else if failure.is_user() {
+        let reason = "the endpoint or a header value is not valid";
+        return StsFailure::NotSendable { reason };
+    } else if failure.is_io() {
+        "the connection failed (name, network, TLS, or refused)"
+    } else {
+        "the connection failed"
+    };
+    StsFailure::NoAnswer { kind }
+}
+
+/// Code and message of an error in another server's XML: bare `<Error>`, `<Errors>` around it, any
+/// namespace. Only of a refusal: the body of a success is never looked at.
+fn foreign_error(response: &Response) -> Option<(String, String)> {
+    if response.status().is_success() {
+        return None;
+    }
+    let body = std::str::from_utf8(response.body().bytes()?).ok()?;
+    let mut document = Document::new(body);
+    let mut root = document.root_element().ok()?;
+    let mut found = Found::default();
+    found.look_in(&mut root, 0);
+    Some((found.code?, found.message.unwrap_or_default()))
+}
+
+#[derive(Default)]
+struct Found {
+    code: Option<String>,
+    message: Option<String>,
+}
+
+impl Found {
+    fn look_in(&mut self, element: &mut ScopedDecoder<'_, '_>, depth: u8) {
+        const MAX_DEPTH: u8 = 4;
+        while let Some(mut child) = element.next_tag() {
+            let name = child.start_el().local().to_owned();
+            match name.as_str() {
+                "Code" => self.code = try_data(&mut child).ok().map(|text| text.trim().to_owned()),
+                "Message" => self.message = try_data(&mut child).ok().map(|t| t.trim().to_owned()),
+                "Error" | "Errors" if depth < MAX_DEPTH => self.look_in(&mut child, depth + 1),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// A server's sentence, fit to be shown: one line, at most 1 000 characters, no secret.
+fn shown(text: &str, secrets: &[&str]) -> String {
+    const MAX: usize = 1_000;
+    let mut text = text.to_owned();
+    for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
+        text = text.replace(secret, "[redacted]");
+    }
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX).collect()
+}
+
+/// Says which failures the SDK tries again, by the engine's table.
+pub(crate) struct TableClassifier<E>(PhantomData<fn() -> E>);
+
+impl<E> TableClassifier<E> {
+    pub(crate) fn new() -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<E> ClassifyRetry for TableClassifier<E>
+where
+    E: StdError + ProvideErrorMetadata + Send + Sync + 'static,
+{
+    fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
+        let Some(Err(error)) = context.output_or_error() else {
+            return RetryAction::NoActionIndicated;
+        };
+        let modelled = error.as_operation_error().and_then(|error| error.downcast_ref::<E>());
+        let Some(code) = modelled.and_then(ProvideErrorMetadata::code) else {
+            return RetryAction::NoActionIndicated;
+        };
+        let message = modelled.and_then(ProvideErrorMetadata::message).unwrap_or_default();
+        let status = context.response().map_or(0, |response| response.status().as_u16());
+        match classify(status, code, message) {
+            Class::Throttled => RetryAction::throttling_error(),
+            Class::Unavailable => RetryAction::transient_error(),
+            // The SDK learns the skew from the answer and signs the next attempt right.
+            Class::Clock => RetryAction::NoActionIndicated,
+            _ => RetryAction::RetryForbidden,
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        "rolecall failure classes"
+    }
+
+    fn priority(&self) -> RetryClassifierPriority {
+        RetryClassifierPriority::run_after(RetryClassifierPriority::transient_error_classifier())
+    }
+}
+
+impl<E> fmt::Debug for TableClassifier<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TableClassifier")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sentence_that_repeats_a_secret_is_cut() {
+        let text = "canonical string:\nx-amz-security-token:TOKEN== of TOKEN==";
+        assert_eq!(
+            shown(text, &["TOKEN==", ""]),
+            "canonical string: x-amz-security-token:[redacted] of [redacted]"
+        );
+        assert_eq!(shown(&"x".repeat(5_000), &[]).len(), 1_000);
+    }
+}

@@ -1,0 +1,424 @@
+//! The calls of STS.
+//!
+//! Retries are the SDK's: three attempts of what the engine's table of failure classes calls
+//! transient, within 20 s in all.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use aws_credential_types::Credentials as SdkCredentials;
+use aws_sdk_sts::Client;
+use aws_sdk_sts::config::{
+    AppName, BehaviorVersion, Builder, Config, Region as SdkRegion, SharedCredentialsProvider,
+};
+use aws_sdk_sts::operation::RequestId;
+use aws_sdk_sts::operation::assume_role::AssumeRoleError;
+use aws_sdk_sts::operation::assume_role_with_web_identity::AssumeRoleWithWebIdentityError;
+use aws_sdk_sts::operation::get_caller_identity::GetCallerIdentityError;
+use aws_sdk_sts::operation::get_session_token::GetSessionTokenError;
+use aws_sdk_sts::types::{AssumedRoleUser, PolicyDescriptorType, Tag};
+use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::timeout::TimeoutConfig;
+use jiff::Timestamp;
+use rolecall_engine::arn::SessionArn;
+use rolecall_engine::error::StsFailure;
+use rolecall_engine::plan::WebIdentityRequest;
+use rolecall_engine::ports::{Aws, CallerIdentity, Clock};
+use rolecall_engine::region::Region;
+use rolecall_engine::request::{PolicyArn, RoleRequest, SessionDuration, SessionTokenRequest};
+use rolecall_engine::session::{AssumedRole, Credentials, Session};
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::failure::{TableClassifier, failure_of};
+
+type BoxFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Where STS is, if not at AWS's own address for the region.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Endpoint(String);
+
+impl Endpoint {
+    /// Reads an `http` or `https` URL; a path is kept and signed.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidEndpoint`] for another scheme, for a URL without a host, and for plain http to
+    /// another machine, where session tokens would go in clear.
+    pub fn parse(url: &str) -> Result<Self, InvalidEndpoint> {
+        let (is_plain, rest) = match (url.strip_prefix("https://"), url.strip_prefix("http://")) {
+            (Some(rest), _) => (false, rest),
+            (None, Some(rest)) => (true, rest),
+            (None, None) => return Err(InvalidEndpoint::Scheme),
+        };
+        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        let host = host_of(authority);
+        if host.is_empty() || url.contains(char::is_whitespace) || authority.contains('@') {
+            return Err(InvalidEndpoint::Host);
+        }
+        if is_plain && !is_loopback(host) {
+            return Err(InvalidEndpoint::PlainHttp);
+        }
+        Ok(Self(url.to_owned()))
+    }
+
+    /// The URL.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The host of `host:port` or `[v6]:port`.
+fn host_of(authority: &str) -> &str {
+    match authority.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or_default(),
+        None => authority.split(':').next().unwrap_or_default(),
+    }
+}
+
+fn is_loopback(host: &str) -> bool {
+    host == "localhost"
+        || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// An endpoint that will not be used.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum InvalidEndpoint {
+    /// Neither http nor https.
+    Scheme,
+    /// No host, white space, or a user name before the host.
+    Host,
+    /// http to a host that is not loopback.
+    PlainHttp,
+}
+
+impl fmt::Display for InvalidEndpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Scheme => "is not a URL that begins http:// or https://",
+            Self::Host => "is not a URL with a host and nothing before it",
+            Self::PlainHttp => {
+                "is plain http to another machine, where tokens would go in clear: use https"
+            }
+        })
+    }
+}
+
+impl std::error::Error for InvalidEndpoint {}
+
+/// STS over `aws-sdk-sts`.
+///
+/// Holds one HTTP client per region, made when it is first used.
+pub struct StsClient {
+    endpoint: Option<Endpoint>,
+    clock: Arc<dyn Clock>,
+    // A std mutex: held while a client is looked up or built, never across an await.
+    clients: Mutex<HashMap<Region, Client>>,
+}
+
+impl StsClient {
+    /// Talks to AWS's regional endpoints, or to `endpoint`.
+    pub fn new(endpoint: Option<Endpoint>, clock: Arc<dyn Clock>) -> Self {
+        Self { endpoint, clock, clients: Mutex::default() }
+    }
+
+    fn client(&self, region: &Region) -> Client {
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        let client = clients.entry(region.clone()).or_insert_with(|| {
+            let timeouts = TimeoutConfig::builder()
+                .operation_timeout(TOTAL)
+                .operation_attempt_timeout(ATTEMPT)
+                .build();
+            let mut config = Config::builder()
+                .behavior_version(BehaviorVersion::latest())
+                .region(SdkRegion::new(region.as_str().to_owned()))
+                .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
+                .timeout_config(timeouts);
+            config.set_app_name(AppName::new("rolecall").ok());
+            if let Some(endpoint) = &self.endpoint {
+                config = config.endpoint_url(endpoint.as_str());
+            }
+            Client::from_conf(config.build())
+        });
+        client.clone()
+    }
+
+    #[expect(deprecated, reason = "the packed size is what servers answer today")]
+    async fn assume(
+        &self,
+        region: &Region,
+        caller: &Credentials,
+        request: &RoleRequest,
+    ) -> Result<Session, StsFailure> {
+        let call = self
+            .client(region)
+            .assume_role()
+            .role_arn(request.role.as_str())
+            .role_session_name(request.session_name.as_str())
+            .duration_seconds(seconds(request.duration))
+            .set_external_id(request.external_id.as_ref().map(|id| id.as_str().to_owned()))
+            .set_source_identity(request.source_identity.as_ref().map(|id| id.as_str().to_owned()))
+            .set_policy(request.policy.as_ref().map(|policy| policy.as_str().to_owned()))
+            .set_policy_arns(descriptors(&request.policy_arns))
+            .set_tags(tags(request)?)
+            .set_transitive_tag_keys(some_if_any(request.tags.transitive_keys().to_vec()))
+            .customize()
+            .config_override(signed_by::<AssumeRoleError>(caller))
+            .send()
+            .await;
+        let output = call.map_err(|error| failure_of(&error, &secrets_of(caller)))?;
+        self.session(
+            output.credentials(),
+            output.assumed_role_user(),
+            output.packed_policy_size(),
+            output.source_identity(),
+            output.request_id(),
+        )
+    }
+
+    #[expect(deprecated, reason = "the packed size is what servers answer today")]
+    async fn assume_with_token(
+        &self,
+        region: &Region,
+        token: &SecretString,
+        request: &WebIdentityRequest,
+    ) -> Result<Session, StsFailure> {
+        let classifier = TableClassifier::<AssumeRoleWithWebIdentityError>::new();
+        let call = self
+            .client(region)
+            .assume_role_with_web_identity()
+            .role_arn(request.role.as_str())
+            .role_session_name(request.session_name.as_str())
+            .web_identity_token(token.expose_secret())
+            .duration_seconds(seconds(request.duration))
+            .set_policy(request.policy.as_ref().map(|policy| policy.as_str().to_owned()))
+            .set_policy_arns(descriptors(&request.policy_arns))
+            .customize()
+            .config_override(Config::builder().retry_classifier(classifier))
+            .send()
+            .await;
+        let output = call.map_err(|error| failure_of(&error, &[token.expose_secret()]))?;
+        self.session(
+            output.credentials(),
+            output.assumed_role_user(),
+            output.packed_policy_size(),
+            output.source_identity(),
+            output.request_id(),
+        )
+    }
+
+    async fn own_session(
+        &self,
+        region: &Region,
+        caller: &Credentials,
+        request: &SessionTokenRequest,
+    ) -> Result<Session, StsFailure> {
+        let duration = request.duration.map(|duration| wire_seconds(duration.seconds()));
+        let (serial, code) = match &request.mfa {
+            Some((serial, code)) => (Some(serial.as_str()), Some(code.as_str())),
+            None => (None, None),
+        };
+        let call = self
+            .client(region)
+            .get_session_token()
+            .set_duration_seconds(duration)
+            .set_serial_number(serial.map(str::to_owned))
+            .set_token_code(code.map(str::to_owned))
+            .customize()
+            .config_override(signed_by::<GetSessionTokenError>(caller))
+            .send()
+            .await;
+        let output = call.map_err(|error| failure_of(&error, &secrets_of(caller)))?;
+        self.session(output.credentials(), None, None, None, output.request_id())
+    }
+
+    async fn identity_of(
+        &self,
+        region: &Region,
+        caller: &Credentials,
+    ) -> Result<CallerIdentity, StsFailure> {
+        let call = self
+            .client(region)
+            .get_caller_identity()
+            .customize()
+            .config_override(signed_by::<GetCallerIdentityError>(caller))
+            .send()
+            .await;
+        let output = call.map_err(|error| failure_of(&error, &secrets_of(caller)))?;
+        let part = |part: Option<&str>| part.unwrap_or_default().to_owned();
+        Ok(CallerIdentity {
+            arn: part(output.arn()),
+            account: part(output.account()),
+            user_id: part(output.user_id()),
+        })
+    }
+
+    /// Takes over an answer: a success is a key ID, a secret and a token.
+    ///
+    /// The SDK fills what a server left out with empty text and the year 1970.
+    fn session(
+        &self,
+        credentials: Option<&aws_sdk_sts::types::Credentials>,
+        user: Option<&AssumedRoleUser>,
+        packed_policy_size: Option<i32>,
+        source_identity: Option<&str>,
+        request_id: Option<&str>,
+    ) -> Result<Session, StsFailure> {
+        let unreadable = StsFailure::Unreadable { status: 200 };
+        let credentials = credentials.ok_or_else(|| unreadable.clone())?;
+        let parts =
+            [credentials.access_key_id(), credentials.secret_access_key(), credentials.session_token()];
+        let [key_id, secret, token] = parts;
+        if parts.iter().any(|part| part.is_empty() || part.contains(char::is_control)) {
+            return Err(unreadable);
+        }
+        let seconds = credentials.expiration().secs();
+        let expires_at = match seconds {
+            0 => None,
+            seconds => Some(Timestamp::from_second(seconds).map_err(|_| unreadable)?),
+        };
+        let assumed_role = user.map(|user| AssumedRole {
+            id: user.assumed_role_id().to_owned(),
+            arn: SessionArn::parse(user.arn()),
+        });
+        Ok(Session {
+            credentials: Credentials {
+                access_key_id: key_id.to_owned(),
+                secret_access_key: SecretString::from(secret),
+                session_token: Some(SecretString::from(token)),
+            },
+            expires_at,
+            received_at: self.clock.now(),
+            assumed_role: assumed_role.filter(|role| !role.id.is_empty() || role.arn.is_some()),
+            packed_policy_percent: packed_policy_size.and_then(|size| u8::try_from(size).ok()),
+            source_identity: source_identity.map(str::to_owned),
+            request_id: request_id.map(str::to_owned),
+        })
+    }
+}
+
+impl Aws for StsClient {
+    fn assume_role<'a>(
+        &'a self,
+        region: &'a Region,
+        caller: &'a Credentials,
+        request: &'a RoleRequest,
+    ) -> BoxFuture<'a, Result<Session, StsFailure>> {
+        Box::pin(self.assume(region, caller, request))
+    }
+
+    fn assume_role_with_web_identity<'a>(
+        &'a self,
+        region: &'a Region,
+        token: &'a SecretString,
+        request: &'a WebIdentityRequest,
+    ) -> BoxFuture<'a, Result<Session, StsFailure>> {
+        Box::pin(self.assume_with_token(region, token, request))
+    }
+
+    fn session_token<'a>(
+        &'a self,
+        region: &'a Region,
+        caller: &'a Credentials,
+        request: &'a SessionTokenRequest,
+    ) -> BoxFuture<'a, Result<Session, StsFailure>> {
+        Box::pin(self.own_session(region, caller, request))
+    }
+
+    fn caller_identity<'a>(
+        &'a self,
+        region: &'a Region,
+        caller: &'a Credentials,
+    ) -> BoxFuture<'a, Result<CallerIdentity, StsFailure>> {
+        Box::pin(self.identity_of(region, caller))
+    }
+}
+
+impl fmt::Debug for StsClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StsClient").field("endpoint", &self.endpoint).finish_non_exhaustive()
+    }
+}
+
+/// A config that signs one call and judges its failures by the engine's table.
+fn signed_by<E>(caller: &Credentials) -> Builder
+where
+    TableClassifier<E>: aws_sdk_sts::config::retry::ClassifyRetry + 'static,
+{
+    let credentials = SdkCredentials::new(
+        caller.access_key_id.clone(),
+        caller.secret_access_key.expose_secret(),
+        caller.session_token.as_ref().map(|token| token.expose_secret().to_owned()),
+        None,
+        "rolecall",
+    );
+    Config::builder()
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .retry_classifier(TableClassifier::<E>::new())
+}
+
+/// What must never come back in a server's sentence.
+fn secrets_of(caller: &Credentials) -> Vec<&str> {
+    let token = caller.session_token.as_ref().map(ExposeSecret::expose_secret);
+    std::iter::once(caller.secret_access_key.expose_secret()).chain(token).collect()
+}
+
+fn seconds(duration: Option<SessionDuration>) -> i32 {
+    wire_seconds(duration.unwrap_or(SessionDuration::DEFAULT).seconds())
+}
+
+fn wire_seconds(seconds: u32) -> i32 {
+    i32::try_from(seconds).unwrap_or(i32::MAX)
+}
+
+fn descriptors(arns: &[PolicyArn]) -> Option<Vec<PolicyDescriptorType>> {
+    let descriptor = |arn: &PolicyArn| PolicyDescriptorType::builder().arn(arn.as_str()).build();
+    some_if_any(arns.iter().map(descriptor).collect())
+}
+
+fn tags(request: &RoleRequest) -> Result<Option<Vec<Tag>>, StsFailure> {
+    let tags: Result<Vec<Tag>, _> = request
+        .tags
+        .tags()
+        .iter()
+        .map(|tag| Tag::builder().key(tag.key()).value(tag.value()).build())
+        .collect();
+    let reason = "a session tag has no key or no value";
+    tags.map(some_if_any).map_err(|_| StsFailure::NotSendable { reason })
+}
+
+/// Nothing optional is sent of our own accord: some servers know three parameters only.
+fn some_if_any<T>(items: Vec<T>) -> Option<Vec<T>> {
+    if items.is_empty() { None } else { Some(items) }
+}
+
+const ATTEMPTS: u32 = 3;
+const TOTAL: Duration = Duration::from_secs(20);
+/// Less than half of the total, so that a call that hangs is tried again.
+const ATTEMPT: Duration = Duration::from_secs(8);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_endpoint_is_https_or_loopback() {
+        let cases = [
+            ("https://sts.example.net/minio/path", Ok(())),
+            ("http://127.0.0.1:4566", Ok(())),
+            ("http://localhost:4566/", Ok(())),
+            ("http://[::1]:4566", Ok(())),
+            ("http://sts.example.net", Err(InvalidEndpoint::PlainHttp)),
+            ("http://127.0.0.1.example.net", Err(InvalidEndpoint::PlainHttp)),
+            ("sts.example.net", Err(InvalidEndpoint::Scheme)),
+            ("https://", Err(InvalidEndpoint::Host)),
+            ("https://user:pw@sts.example.net", Err(InvalidEndpoint::Host)),
+            ("http://127.0.0.1@evil.example", Err(InvalidEndpoint::Host)),
+        ];
+        for (url, expected) in cases {
+            assert_eq!(Endpoint::parse(url).map(|_| ()), expected, "{url}");
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! What can go wrong between a plan and a session.
+//!
+//! Every error answers [`Error::code`] (stable, for machines), [`Error::class`] (what to do next)
+//! and [`Error::hint`] (for people). None is derived from a debug form, and none holds a secret:
+//! the adapter scrubs STS's own words before they come here.
+
+mod class;
+mod hint;
+
+use std::fmt;
+
+pub use class::{Class, Retry, classify};
+pub use hint::CallFacts;
+
+use crate::plan::PlanError;
+use crate::session::InvalidCredentials;
+
+/// Why there is no session.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The plan would be refused whatever the policies say, so nothing was sent.
+    #[error("nothing was sent to STS")]
+    Plan(#[from] PlanError),
+    /// The source gave no identity.
+    #[error("no credentials to begin with")]
+    Source(#[from] SourceError),
+    /// An STS call failed.
+    #[error("could not {facts}")]
+    Call {
+        /// Which call.
+        facts: Box<CallFacts>,
+        /// How it failed.
+        #[source]
+        failure: StsFailure,
+    },
+}
+
+impl Error {
+    /// A stable word for the error.
+    pub fn code(&self) -> &'static str {
+        self.class().code()
+    }
+
+    /// What kind of failure it is.
+    pub fn class(&self) -> Class {
+        match self {
+            Self::Plan(_) => Class::Configuration,
+            Self::Source(error) => error.class(),
+            Self::Call { failure, .. } => failure.class(),
+        }
+    }
+
+    /// Whether the same request can succeed later.
+    pub fn retry(&self) -> Retry {
+        self.class().retry()
+    }
+
+    /// What to do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Plan(error) => Some(error.hint().to_owned()),
+            Self::Source(error) => error.hint(),
+            Self::Call { facts, failure } => facts.hint(failure),
+        }
+    }
+}
+
+/// How one STS call failed.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum StsFailure {
+    /// STS said no, or not now.
+    #[error("STS answered {code}{}{message}", if message.is_empty() { "" } else { ": " })]
+    Refused {
+        /// The HTTP status; 0 where it is not known.
+        status: u16,
+        /// The code on the wire.
+        code: String,
+        /// STS's sentence, without any secret of the request.
+        message: String,
+        /// STS's name for the call.
+        request_id: Option<String>,
+    },
+    /// There was an answer, but not one of STS.
+    #[error("the answer cannot be read as one of STS{}", status_text(*status))]
+    Unreadable {
+        /// The HTTP status; 0 where it is not known.
+        status: u16,
+    },
+    /// There was no answer.
+    #[error("STS did not answer: {kind}")]
+    NoAnswer {
+        /// What happened instead.
+        kind: &'static str,
+    },
+    /// The request could not be built, so it was not sent.
+    #[error("the request could not be built: {reason}")]
+    NotSendable {
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+}
+
+fn status_text(status: u16) -> String {
+    if status == 0 { String::new() } else { format!(" (HTTP {status})") }
+}
+
+impl StsFailure {
+    /// What kind of failure it is.
+    pub fn class(&self) -> Class {
+        match self {
+            Self::Refused { status, code, message, .. } => classify(*status, code, message),
+            Self::Unreadable { status: 500.. } | Self::NoAnswer { .. } => Class::Unavailable,
+            Self::Unreadable { .. } => Class::Unreadable,
+            Self::NotSendable { .. } => Class::NotSendable,
+        }
+    }
+}
+
+/// Why a source gave no identity.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SourceError {
+    /// Every source of the default chain was asked and has nothing.
+    #[error("no source of the default chain gave credentials{}", Listed(tried))]
+    Nothing {
+        /// The sources in the order they were asked, and why each gave nothing.
+        tried: Vec<Attempt>,
+    },
+    /// Something that was named is not there, or cannot be read.
+    #[error("{what}")]
+    Missing {
+        /// What, as a sentence.
+        what: String,
+        /// What to do about it.
+        hint: Option<String>,
+    },
+    /// The keys are such that STS could only refuse them.
+    #[error("{origin}: {problem}")]
+    Invalid {
+        /// Where the keys came from.
+        origin: String,
+        /// What is wrong with them.
+        problem: InvalidCredentials,
+    },
+    /// A source that is configured failed.
+    #[error("{origin}: {reason}")]
+    Failed {
+        /// Which source.
+        origin: String,
+        /// Why, in words without a secret.
+        reason: String,
+        /// What kind of failure it is.
+        class: Class,
+        /// What to do about it.
+        hint: Option<String>,
+    },
+}
+
+impl SourceError {
+    fn class(&self) -> Class {
+        match self {
+            Self::Nothing { .. } | Self::Missing { .. } | Self::Invalid { .. } => Class::NoSource,
+            Self::Failed { class, .. } => *class,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Nothing { .. } => Some(
+                "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, name a profile with --profile, \
+                 or try it without an account with --emulate"
+                    .to_owned(),
+            ),
+            Self::Missing { hint, .. } | Self::Failed { hint, .. } => hint.clone(),
+            Self::Invalid { problem, .. } => Some(problem.hint().to_owned()),
+        }
+    }
+}
+
+/// One source of the default chain that gave nothing.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Attempt {
+    /// The source.
+    pub source: &'static str,
+    /// Why it gave nothing.
+    pub reason: String,
+}
+
+struct Listed<'a>(&'a [Attempt]);
+
+impl fmt::Display for Listed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for Attempt { source, reason } in self.0 {
+            write!(f, "\n    {source}: {reason}")?;
+        }
+        Ok(())
+    }
+}

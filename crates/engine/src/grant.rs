@@ -1,0 +1,355 @@
+//! The grant language: what a manifest asks for, as values that are right.
+//!
+//! Reads documents that were already parsed from YAML or JSON. The shape is ESO's, with the
+//! optional fields that rolecall adds; where the grant runs and who asks is the door's business.
+
+mod auth;
+mod parameters;
+mod placeholder;
+
+use serde_json::Value;
+
+pub use auth::{Auth, KeyRef, KeysRef, ServiceAccountRef};
+pub use parameters::{Parameters, check_policy_arn_count};
+pub use placeholder::placeholder_in;
+
+use crate::arn::{Dialect, RoleArn};
+use crate::fields::Fields;
+use crate::region::Region;
+use crate::request::{
+    MfaCode, MfaSerial, RoleRequest, SessionName, SessionTokenDuration, SessionTokenRequest,
+};
+use crate::violation::Violations;
+
+/// The API group and version of the generators.
+pub const GENERATORS_API_VERSION: &str = "generators.external-secrets.io/v1alpha1";
+
+/// A grant with its name.
+#[derive(Clone, Debug)]
+pub struct Grant {
+    /// `metadata.name`.
+    pub name: String,
+    /// `metadata.namespace`, `default` where there is none.
+    pub namespace: String,
+    /// What is asked.
+    pub ask: Ask,
+    /// What a person should know though nothing is wrong.
+    pub warnings: Vec<String>,
+}
+
+/// What a grant asks for.
+#[derive(Clone, Debug)]
+pub enum Ask {
+    /// Kind `STSAssumeRoleToken`.
+    AssumeRole(AssumeRoleSpec),
+    /// Kind `STSSessionToken`.
+    SessionToken(SessionTokenSpec),
+}
+
+/// The spec of an `STSAssumeRoleToken`.
+#[derive(Clone, Debug)]
+pub struct AssumeRoleSpec {
+    /// Absent where the manifest leaves it to the environment (`region: ""`).
+    pub region: Option<Region>,
+    /// Who asks; absent means the ambient identity.
+    pub auth: Option<Auth>,
+    /// Earlier hops, in order.
+    pub via: Vec<ViaHop>,
+    /// The role whose session is delivered.
+    pub role: RoleArn,
+    /// Its parameters.
+    pub parameters: Parameters,
+}
+
+/// One earlier hop of a chain.
+#[derive(Clone, Debug)]
+pub struct ViaHop {
+    /// The role to pass through.
+    pub role: RoleArn,
+    /// Its parameters, without a duration.
+    pub parameters: Parameters,
+}
+
+/// The spec of an `STSSessionToken`.
+#[derive(Clone, Debug)]
+pub struct SessionTokenSpec {
+    /// Absent where the manifest leaves it to the environment.
+    pub region: Option<Region>,
+    /// Who asks; absent means the ambient identity.
+    pub auth: Option<Auth>,
+    /// The call.
+    pub request: SessionTokenRequest,
+}
+
+impl Grant {
+    /// Whether documents of this kind are grants.
+    pub fn is_kind(kind: &str) -> bool {
+        matches!(kind, ASSUME_ROLE_KIND | SESSION_TOKEN_KIND)
+    }
+
+    /// Reads one document of a kind that [`Grant::is_kind`] knows.
+    ///
+    /// `status` is ignored: people paste what `kubectl get -o yaml` printed.
+    ///
+    /// # Errors
+    ///
+    /// Every violation of the document.
+    pub fn read(document: &Value, dialect: Dialect) -> Result<Self, Violations> {
+        let mut violations = Violations::new();
+        placeholder::find(document, &mut violations);
+        let Some(mut top) = Fields::of(document, "", &mut violations) else {
+            return Err(violations);
+        };
+        read_api_version(&mut top, &mut violations);
+        let kind = top.text("kind", &mut violations).unwrap_or_default();
+        let meta = read_metadata(&mut top, &mut violations);
+        top.value("status");
+        let mut warnings = Vec::new();
+        let ask = match top.object("spec", &mut violations) {
+            Some(spec) if kind == SESSION_TOKEN_KIND => {
+                SessionTokenSpec::read(spec, &mut warnings, &mut violations).map(Ask::SessionToken)
+            }
+            Some(spec) => AssumeRoleSpec::read(spec, dialect, &mut warnings, &mut violations)
+                .map(Ask::AssumeRole),
+            None if top.has("spec") => None,
+            None => {
+                violations.push("spec", "is missing");
+                None
+            }
+        };
+        top.finish(&mut violations, |_| None);
+        let grant = meta.zip(ask);
+        violations.into_result(grant.map(|((name, namespace), ask)| Self {
+            name,
+            namespace,
+            ask,
+            warnings,
+        }))
+    }
+
+    /// Who asks; absent means the ambient identity.
+    pub fn auth(&self) -> Option<&Auth> {
+        match &self.ask {
+            Ask::AssumeRole(spec) => spec.auth.as_ref(),
+            Ask::SessionToken(spec) => spec.auth.as_ref(),
+        }
+    }
+
+    /// The region that the manifest names.
+    pub fn region(&self) -> Option<&Region> {
+        match &self.ask {
+            Ask::AssumeRole(spec) => spec.region.as_ref(),
+            Ask::SessionToken(spec) => spec.region.as_ref(),
+        }
+    }
+
+    /// The name of the session where the manifest gives none: `namespace.name`.
+    pub fn default_session_name(&self) -> SessionName {
+        SessionName::made_from(&format!("{}.{}", self.namespace, self.name))
+    }
+}
+
+impl AssumeRoleSpec {
+    fn read(
+        mut spec: Fields<'_>,
+        dialect: Dialect,
+        warnings: &mut Vec<String>,
+        violations: &mut Violations,
+    ) -> Option<Self> {
+        let region = read_region(&mut spec, violations);
+        let role = read_role(&mut spec, dialect, violations);
+        let auth = Auth::read_in(&mut spec, warnings, violations);
+        let via = read_via(&mut spec, dialect, violations);
+        let parameters = Parameters::read_in(&mut spec, violations);
+        check_source_identity(&via, parameters.as_ref(), violations);
+        spec.finish(violations, words_of_stores);
+        Some(Self { region: region?, auth: auth?, via, role: role?, parameters: parameters? })
+    }
+
+    /// The hops of this grant as requests; `default_name` names those that have no name.
+    pub fn requests(&self, default_name: &SessionName) -> (Vec<RoleRequest>, RoleRequest) {
+        let via = self.via.iter().map(|hop| hop.request(default_name)).collect();
+        (via, self.parameters.request(self.role.clone(), default_name))
+    }
+}
+
+impl ViaHop {
+    /// Reads `{role, requestParameters}`; used for `via[]` and for the flag `--via`.
+    pub fn read(
+        value: &Value,
+        path: &str,
+        dialect: Dialect,
+        violations: &mut Violations,
+    ) -> Option<Self> {
+        let mut fields = Fields::of(value, path, violations)?;
+        let role = read_role(&mut fields, dialect, violations);
+        let parameters = Parameters::read_hop(&mut fields, violations);
+        fields.finish(violations, words_of_stores);
+        Some(Self { role: role?, parameters: parameters? })
+    }
+
+    /// This hop as a request.
+    pub fn request(&self, default_name: &SessionName) -> RoleRequest {
+        self.parameters.request(self.role.clone(), default_name)
+    }
+}
+
+impl SessionTokenSpec {
+    fn read(
+        mut spec: Fields<'_>,
+        warnings: &mut Vec<String>,
+        violations: &mut Violations,
+    ) -> Option<Self> {
+        let region = read_region(&mut spec, violations);
+        if spec.has("role") {
+            let problem = "cannot work: GetSessionToken takes no role";
+            violations.push_with_hint(spec.path_of("role"), problem, USE_ASSUME_ROLE);
+        }
+        spec.value("role");
+        let auth = Auth::read_in(&mut spec, warnings, violations);
+        if let Some(Some(Auth::ServiceAccount(_))) = &auth {
+            let problem = "jwt auth cannot be used for STS Session Token generation";
+            violations.push_with_hint(spec.path_of("auth.jwt"), problem, USE_ASSUME_ROLE);
+        }
+        let request = match spec.object("requestParameters", violations) {
+            Some(block) => read_session_token_parameters(block, warnings, violations),
+            None => Some(SessionTokenRequest::default()),
+        };
+        spec.finish(violations, |_| None);
+        Some(Self { region: region?, auth: auth?, request: request? })
+    }
+}
+
+fn read_session_token_parameters(
+    mut block: Fields<'_>,
+    warnings: &mut Vec<String>,
+    violations: &mut Violations,
+) -> Option<SessionTokenRequest> {
+    let duration = block.integer("sessionDuration", violations).and_then(|seconds| {
+        let path = block.path_of("sessionDuration");
+        violations.keep(&path, SessionTokenDuration::from_seconds(seconds))
+    });
+    let (has_serial, has_code) = (block.has("serialNumber"), block.has("tokenCode"));
+    let serial = block.parsed("serialNumber", violations, MfaSerial::parse);
+    let code = block.parsed("tokenCode", violations, MfaCode::parse);
+    if has_serial != has_code {
+        let (missing, given) =
+            if has_code { ("serialNumber", "tokenCode") } else { ("tokenCode", "serialNumber") };
+        violations.push(block.path_of(missing), format_args!("is missing beside {given}"));
+    }
+    if has_code {
+        warnings.push(format!("{}: an MFA code works once", block.path_of("tokenCode")));
+    }
+    block.finish(violations, |_| None);
+    Some(SessionTokenRequest { duration, mfa: serial.zip(code) })
+}
+
+fn read_api_version(top: &mut Fields<'_>, violations: &mut Violations) {
+    match top.required_text("apiVersion", violations) {
+        Some(version) if version != GENERATORS_API_VERSION => {
+            let problem = format_args!("must be {GENERATORS_API_VERSION} for this kind");
+            violations.push("apiVersion", problem);
+        }
+        _ => {}
+    }
+}
+
+/// `metadata.name` and `metadata.namespace`; what else stands there is Kubernetes' own.
+fn read_metadata(top: &mut Fields<'_>, violations: &mut Violations) -> Option<(String, String)> {
+    if !top.has("metadata") {
+        let hint = "write metadata: {name: NAME}";
+        violations.push_with_hint("metadata.name", "is missing", hint);
+    }
+    let mut metadata = top.object("metadata", violations)?;
+    let name = metadata.required_text("name", violations);
+    let namespace = metadata.text("namespace", violations).unwrap_or("default");
+    for (field, value) in [("metadata.name", name), ("metadata.namespace", Some(namespace))] {
+        let legal = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.".contains(c);
+        if value.is_some_and(|value| {
+            !(1..=253).contains(&value.len())
+                || !value.chars().all(legal)
+                || !value.starts_with(|c: char| c.is_ascii_alphanumeric())
+                || !value.ends_with(|c: char| c.is_ascii_alphanumeric())
+        }) {
+            violations.push(field, "must be 1 to 253 lower-case letters, digits, - or .");
+        }
+    }
+    Some((name?.to_owned(), namespace.to_owned()))
+}
+
+/// Required, but `""` leaves it to the environment.
+#[expect(clippy::option_option, reason = "not readable, left to the environment, or a region")]
+fn read_region(spec: &mut Fields<'_>, violations: &mut Violations) -> Option<Option<Region>> {
+    let text = spec.required_text("region", violations)?;
+    if text.is_empty() {
+        return Some(None);
+    }
+    violations.keep(&spec.path_of("region"), Region::parse(text)).map(Some)
+}
+
+fn read_role(
+    fields: &mut Fields<'_>,
+    dialect: Dialect,
+    violations: &mut Violations,
+) -> Option<RoleArn> {
+    let text = fields.required_text("role", violations)?;
+    violations.keep(&fields.path_of("role"), RoleArn::parse(text, dialect))
+}
+
+fn read_via(spec: &mut Fields<'_>, dialect: Dialect, violations: &mut Violations) -> Vec<ViaHop> {
+    let items = spec.list("via", violations).unwrap_or_default();
+    check_via_count(&spec.path_of("via"), items.len(), violations);
+    items
+        .iter()
+        .filter_map(|(path, item)| ViaHop::read(item, path, dialect, violations))
+        .collect()
+}
+
+/// A chain has at most eight earlier hops.
+pub fn check_via_count(path: &str, count: usize, violations: &mut Violations) {
+    const MAX: usize = 8;
+    if count > MAX {
+        violations.push(path, format_args!("must have at most {MAX} entries, has {count}"));
+    }
+}
+
+/// STS fixes the source identity at the first hop that sets one.
+fn check_source_identity(
+    via: &[ViaHop],
+    last: Option<&Parameters>,
+    violations: &mut Violations,
+) {
+    let mut set = None;
+    let hops = via.iter().map(|hop| &hop.parameters).chain(last);
+    for identity in hops.filter_map(|parameters| parameters.source_identity.as_ref()) {
+        match set {
+            Some(first) if first != identity => violations.push(
+                "spec.requestParameters.sourceIdentity",
+                "differs from an earlier hop's: a chain keeps the first one",
+            ),
+            _ => set = Some(identity),
+        }
+    }
+}
+
+/// The words of ESO's stores for the same things.
+fn words_of_stores(word: &str) -> Option<String> {
+    let ours = match word {
+        "additionalRoles" => "via",
+        "sessionTags" => "requestParameters.tags",
+        "transitiveTagKeys" => "requestParameters.transitiveTagKeys",
+        "externalID" | "externalId" => "requestParameters.externalID",
+        "sessionDuration" | "duration" => "requestParameters.sessionDuration",
+        "roleArn" | "roleARN" => "role",
+        _ => return None,
+    };
+    Some(format!("the word here is {ours}"))
+}
+
+const ASSUME_ROLE_KIND: &str = "STSAssumeRoleToken";
+const SESSION_TOKEN_KIND: &str = "STSSessionToken";
+const USE_ASSUME_ROLE: &str =
+    "use kind STSAssumeRoleToken to assume a role; an MFA code written in a file works once";
+
+#[cfg(test)]
+mod tests;

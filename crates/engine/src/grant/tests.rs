@@ -1,0 +1,1 @@
+//! Grants as text, and what is told about them.

@@ -1,0 +1,273 @@
+//! Mint: runs a plan against the ports and brings back a live session.
+//!
+//! # Expected flow
+//!
+//! Identity of the source, then each earlier hop (shared, from memory or one flight per prefix),
+//! then one live call of the last hop, which is never shared.
+//!
+//! # Guarantees
+//!
+//! Concurrent callers of one prefix cost one STS call, whether it succeeds or fails. A refusal of a
+//! plan that only its source could show comes before the call it would spoil.
+//!
+//! # Assumptions
+//!
+//! The [`Aws`] port retries what is transient; what it returns is final.
+//!
+//! # Caveats
+//!
+//! Prefix sessions live in this process's memory while more than five minutes (or half their life)
+//! remain; nothing is written to disk.
+//!
+//! # Errors
+//!
+//! An expired caller or a token that STS does not accept is read anew and tried once more, if it
+//! turns out to be another one.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::SignedDuration;
+
+use crate::error::{CallFacts, Error, StsFailure};
+use crate::flight::Flights;
+use crate::plan::{Caller, Hop, Plan, SourceSpec};
+use crate::ports::{Aws, Clock, Source};
+use crate::region::Region;
+use crate::session::{Fingerprint, Identity, Session};
+use crate::token;
+
+/// Runs plans; one for the whole process, so that its prefixes are shared.
+pub struct Minter {
+    ports: Arc<Ports>,
+    identities: Flights<SourceSpec, Arc<Identity>, Error>,
+    prefixes: Arc<Mutex<HashMap<PrefixKey, Arc<Session>>>>,
+    flights: Flights<PrefixKey, Arc<Session>, Error>,
+}
+
+/// A session and how it came about.
+#[derive(Clone, Debug)]
+pub struct Minted {
+    /// The session of the last hop.
+    pub session: Session,
+    /// Where the first identity came from, for people.
+    pub origin: String,
+    /// The sessions of the earlier hops.
+    pub prefix: Vec<Arc<Session>>,
+}
+
+impl Minter {
+    /// Puts the ports together.
+    pub fn new(source: Arc<dyn Source>, aws: Arc<dyn Aws>, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            ports: Arc::new(Ports { source, aws, clock }),
+            identities: Flights::new(),
+            prefixes: Arc::default(),
+            flights: Flights::new(),
+        }
+    }
+
+    /// Makes a new session of the plan's last hop.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`], shared with whoever waited for the same prefix.
+    ///
+    /// # Cancellation
+    ///
+    /// Calls of the prefix go on for others who wait; the last call is dropped.
+    pub async fn mint(&self, plan: &Plan) -> Result<Minted, Arc<Error>> {
+        let identity = self.identity(plan).await?;
+        match self.run(plan, &identity).await {
+            Err(error) if error.class().blames_caller() => {
+                let forgot = self.forget(plan, &identity);
+                let again = self.identity(plan).await?;
+                if !forgot && again.fingerprint() == identity.fingerprint() {
+                    return Err(error);
+                }
+                self.run(plan, &again).await
+            }
+            result => result,
+        }
+    }
+
+    /// Waits until no call is in the air.
+    pub async fn drain(&self) {
+        self.identities.drain().await;
+        self.flights.drain().await;
+    }
+
+    async fn identity(&self, plan: &Plan) -> Result<Arc<Identity>, Arc<Error>> {
+        let ports = Arc::clone(&self.ports);
+        let spec = plan.source.clone();
+        let key = plan.source.clone();
+        self.identities
+            .join(key, || async move { Ok(Arc::new(ports.source.identity(&spec).await?)) })
+            .await
+    }
+
+    async fn run(&self, plan: &Plan, identity: &Arc<Identity>) -> Result<Minted, Arc<Error>> {
+        if let Identity::Keys { credentials, .. } = identity.as_ref() {
+            plan.check_caller(credentials.caller()).map_err(|error| Arc::new(error.into()))?;
+        }
+        let mut sessions: Vec<Arc<Session>> = Vec::new();
+        for (index, hop) in plan.prefix.iter().enumerate() {
+            let key = PrefixKey::of(plan, identity, index + 1);
+            let step = Step::new(plan, identity, index, hop, sessions.last());
+            sessions.push(self.prefix(key, step).await?);
+        }
+        let step = Step::new(plan, identity, plan.prefix.len(), &plan.last, sessions.last());
+        let session = step.call(&self.ports).await.map_err(Arc::new)?;
+        Ok(Minted { session, origin: identity.origin().to_owned(), prefix: sessions })
+    }
+
+    /// A session that others may use too: from memory, from a call that runs, or from a new call.
+    async fn prefix(&self, key: PrefixKey, step: Step) -> Result<Arc<Session>, Arc<Error>> {
+        if let Some(session) = self.usable(&key) {
+            return Ok(session);
+        }
+        let ports = Arc::clone(&self.ports);
+        let prefixes = Arc::clone(&self.prefixes);
+        let stored_as = key.clone();
+        self.flights
+            .join(key, || async move {
+                let session = Arc::new(step.call(&ports).await?);
+                let mut prefixes = prefixes.lock().unwrap_or_else(PoisonError::into_inner);
+                prefixes.insert(stored_as, Arc::clone(&session));
+                Ok(session)
+            })
+            .await
+    }
+
+    fn usable(&self, key: &PrefixKey) -> Option<Arc<Session>> {
+        const MARGIN: SignedDuration = SignedDuration::from_mins(5);
+        let now = self.ports.clock.now();
+        let mut prefixes = self.prefixes.lock().unwrap_or_else(PoisonError::into_inner);
+        // Every look drops what has become useless, so the map is as large as what is in use.
+        prefixes.retain(|_, session| {
+            let margin = MARGIN.min(session.lifetime() / 2);
+            session.ends_at().duration_since(now) > margin
+        });
+        prefixes.get(key).map(Arc::clone)
+    }
+
+    /// Drops the prefixes of a plan; says whether there was one.
+    fn forget(&self, plan: &Plan, identity: &Identity) -> bool {
+        let mut prefixes = self.prefixes.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut forgot = false;
+        for length in 1..=plan.prefix.len() {
+            forgot |= prefixes.remove(&PrefixKey::of(plan, identity, length)).is_some();
+        }
+        forgot
+    }
+}
+
+impl fmt::Debug for Minter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Minter").field("flights", &self.flights).finish_non_exhaustive()
+    }
+}
+
+struct Ports {
+    source: Arc<dyn Source>,
+    aws: Arc<dyn Aws>,
+    clock: Arc<dyn Clock>,
+}
+
+/// What makes two prefixes the same: who began, where, and every parameter of every hop.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+struct PrefixKey {
+    identity: Fingerprint,
+    region: Region,
+    hops: Vec<Hop>,
+}
+
+impl PrefixKey {
+    fn of(plan: &Plan, identity: &Identity, length: usize) -> Self {
+        Self {
+            identity: identity.fingerprint(),
+            region: plan.region.clone(),
+            hops: plan.prefix.iter().take(length).cloned().collect(),
+        }
+    }
+}
+
+/// One call with everything it needs, so that it can run as a task of its own.
+struct Step {
+    hop: Hop,
+    region: Region,
+    identity: Arc<Identity>,
+    /// The session that signs, from the second hop on.
+    session: Option<Arc<Session>>,
+    facts: CallFacts,
+}
+
+impl Step {
+    fn new(
+        plan: &Plan,
+        identity: &Arc<Identity>,
+        index: usize,
+        hop: &Hop,
+        session: Option<&Arc<Session>>,
+    ) -> Self {
+        let mut facts = CallFacts::of(hop, &plan.region, identity.origin());
+        facts.caller_role =
+            index.checked_sub(1).and_then(|i| plan.prefix.get(i)?.role().cloned());
+        match (session, identity.as_ref()) {
+            (Some(_), _) => facts.caller = Some(Caller::Temporary),
+            (None, Identity::Keys { credentials, .. }) => {
+                facts.caller = Some(credentials.caller());
+            }
+            (None, Identity::Token { token, .. }) => {
+                facts.token_claims = token::claims_for_people(token);
+            }
+        }
+        Self {
+            hop: hop.clone(),
+            region: plan.region.clone(),
+            identity: Arc::clone(identity),
+            session: session.map(Arc::clone),
+            facts,
+        }
+    }
+
+    async fn call(self, ports: &Ports) -> Result<Session, Error> {
+        let Self { hop, region, identity, session, facts } = self;
+        let keys = match (&session, identity.as_ref()) {
+            (Some(session), _) => Some(&session.credentials),
+            (None, Identity::Keys { credentials, .. }) => Some(credentials),
+            (None, Identity::Token { .. }) => None,
+        };
+        let result = match (&hop, keys, identity.as_ref()) {
+            (Hop::AssumeRole(request), Some(keys), _) => {
+                ports.aws.assume_role(&region, keys, request).await
+            }
+            (Hop::SessionToken(request), Some(keys), _) => {
+                ports.aws.session_token(&region, keys, request).await
+            }
+            (Hop::WebIdentity(request), _, Identity::Token { token, .. }) => {
+                ports.aws.assume_role_with_web_identity(&region, token, request).await
+            }
+            // A plan pairs web identity with a token and every other hop with keys; a source that
+            // answers with the other kind cannot be used.
+            (Hop::WebIdentity(_), _, Identity::Keys { .. }) => {
+                Err(StsFailure::NotSendable { reason: "the source has keys, not a token" })
+            }
+            (_, None, _) => {
+                Err(StsFailure::NotSendable { reason: "the source has a token, not keys" })
+            }
+        };
+        result.map_err(|failure| Error::Call { facts: Box::new(facts), failure })
+    }
+}
+
+impl fmt::Debug for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Step").field("facts", &self.facts).finish_non_exhaustive()
+    }
+}
+
+
+#[cfg(test)]
+mod tests;

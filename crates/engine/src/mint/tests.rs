@@ -1,0 +1,1 @@
+//! Plans run against scripted ports.

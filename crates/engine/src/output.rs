@@ -1,0 +1,60 @@
+//! From a session to bytes: pure, and the only place of the engine that exposes a secret.
+//!
+//! The bytes are zeroed when dropped and written by a door's one writer.
+
+mod json;
+mod shell;
+
+pub use json::{KeyMap, assume_role_json, credential_process};
+pub use shell::{Dialect, dotenv, key_lines, shell};
+
+use secrecy::ExposeSecret;
+use zeroize::Zeroizing;
+
+use crate::region::Region;
+use crate::session::Session;
+
+/// Text that is zeroed when dropped.
+pub type Text = Zeroizing<String>;
+
+/// The variables of a session, as the AWS SDKs read them.
+///
+/// Both names of the region, since SDKs differ in which they read; the expiry as aws-vault and
+/// others name it, where STS said it.
+pub fn variables(session: &Session, region: &Region) -> Vec<(&'static str, Text)> {
+    let text = |text: &str| Zeroizing::new(text.to_owned());
+    let credentials = &session.credentials;
+    let mut variables = vec![
+        ("AWS_ACCESS_KEY_ID", text(&credentials.access_key_id)),
+        ("AWS_SECRET_ACCESS_KEY", text(credentials.secret_access_key.expose_secret())),
+    ];
+    if let Some(token) = &credentials.session_token {
+        variables.push(("AWS_SESSION_TOKEN", text(token.expose_secret())));
+    }
+    if let Some(expires_at) = session.expires_at {
+        variables.push(("AWS_CREDENTIAL_EXPIRATION", text(&json::whole_seconds(expires_at))));
+    }
+    variables.push(("AWS_REGION", text(region.as_str())));
+    variables.push(("AWS_DEFAULT_REGION", text(region.as_str())));
+    variables
+}
+
+/// The output keys of the generators, as ESO names and encodes them: the expiry is Unix seconds.
+pub fn generator_keys(session: &Session) -> Vec<(&'static str, Text)> {
+    let text = |text: &str| Zeroizing::new(text.to_owned());
+    let credentials = &session.credentials;
+    let mut keys = vec![
+        ("access_key_id", text(&credentials.access_key_id)),
+        ("secret_access_key", text(credentials.secret_access_key.expose_secret())),
+    ];
+    if let Some(token) = &credentials.session_token {
+        keys.push(("session_token", text(token.expose_secret())));
+    }
+    if let Some(expires_at) = session.expires_at {
+        keys.push(("expiration", text(&expires_at.as_second().to_string())));
+    }
+    keys
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,360 @@
+//! From requests to a plan: who asks, and one STS call after the other.
+//!
+//! Pure. What only the machine can tell (whether a default chain yields temporary keys) is judged
+//! again by [`Plan::check_caller`] once it is known, before the call that it would spoil.
+//! Role chaining: <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles.html#iam-term-role-chaining>.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use crate::arn::RoleArn;
+use crate::grant::{KeysRef, ServiceAccountRef};
+use crate::region::Region;
+use crate::request::{
+    PolicyArn, RoleRequest, SessionDuration, SessionName, SessionPolicy, SessionTokenRequest,
+};
+
+/// What will be called, in order, and as whom. Holds names and paths, never a secret.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct Plan {
+    /// Where every hop is signed for and sent.
+    pub region: Region,
+    /// Who we are before the first hop.
+    pub source: SourceSpec,
+    /// The calls before the last one; their sessions may be shared.
+    pub prefix: Vec<Hop>,
+    /// The call whose session is delivered; always made anew.
+    pub last: Hop,
+}
+
+/// Who we are before the first hop.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub enum SourceSpec {
+    /// Keys in a Secret of a namespace.
+    Secret {
+        /// The grant's namespace.
+        namespace: String,
+        /// Where the parts of the key are.
+        keys: KeysRef,
+    },
+    /// The token of a service account, from a file.
+    ServiceAccount {
+        /// Which account the token stands for.
+        account: ServiceAccountRef,
+        /// Where the token is; read anew at each use.
+        token_file: PathBuf,
+    },
+    /// A named profile of the shared configuration.
+    Profile(String),
+    /// The default chain: environment, profile, web identity, container, instance.
+    Ambient,
+}
+
+impl fmt::Display for SourceSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Secret { namespace, keys } => {
+                write!(f, "Secret {namespace}/{}", keys.access_key_id.name)
+            }
+            Self::ServiceAccount { account, token_file } => {
+                write!(f, "token of ServiceAccount {} in {}", account.name, token_file.display())
+            }
+            Self::Profile(name) => write!(f, "profile {name}"),
+            Self::Ambient => f.write_str("default chain"),
+        }
+    }
+}
+
+/// One STS call of a plan.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub enum Hop {
+    /// AssumeRole, signed by the caller before it.
+    AssumeRole(RoleRequest),
+    /// AssumeRoleWithWebIdentity, which nobody signs: always the first hop.
+    WebIdentity(WebIdentityRequest),
+    /// GetSessionToken, with long-term keys only.
+    SessionToken(SessionTokenRequest),
+}
+
+impl Hop {
+    /// The role of this hop.
+    pub fn role(&self) -> Option<&RoleArn> {
+        match self {
+            Self::AssumeRole(request) => Some(&request.role),
+            Self::WebIdentity(request) => Some(&request.role),
+            Self::SessionToken(_) => None,
+        }
+    }
+
+    /// The operation's name in the STS API.
+    pub fn operation(&self) -> &'static str {
+        match self {
+            Self::AssumeRole(_) => "AssumeRole",
+            Self::WebIdentity(_) => "AssumeRoleWithWebIdentity",
+            Self::SessionToken(_) => "GetSessionToken",
+        }
+    }
+
+    /// Checks this hop against the kind of caller that it has.
+    ///
+    /// # Errors
+    ///
+    /// [`PlanError`] when STS would refuse the call whatever the policies say.
+    pub fn check_caller(&self, caller: Caller) -> Result<(), PlanError> {
+        match (self, caller) {
+            (Self::AssumeRole(RoleRequest { role, duration: Some(asked), .. }), Caller::Temporary)
+                if *asked > SessionDuration::MAX_CHAINED =>
+            {
+                Err(PlanError::DurationOverChainingCap { role: role.clone(), asked: *asked })
+            }
+            (Self::SessionToken(_), Caller::Temporary) => Err(PlanError::SessionTokenOfSession),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// AssumeRoleWithWebIdentity, with the parameters that this call has and no other.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct WebIdentityRequest {
+    /// The role to assume.
+    pub role: RoleArn,
+    /// The name of the session.
+    pub session_name: SessionName,
+    /// How long the session shall last.
+    pub duration: Option<SessionDuration>,
+    /// An inline session policy.
+    pub policy: Option<SessionPolicy>,
+    /// Managed session policies.
+    pub policy_arns: Vec<PolicyArn>,
+}
+
+/// What kind of credentials signs a call.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Caller {
+    /// A user's own keys.
+    LongTerm,
+    /// Keys with a session token, of whatever origin: what AWS calls role chaining.
+    Temporary,
+}
+
+impl Plan {
+    /// Keys ask for a role, through earlier hops.
+    pub fn assume_role(
+        region: Region,
+        source: SourceSpec,
+        via: Vec<RoleRequest>,
+        last: RoleRequest,
+    ) -> Self {
+        let prefix = via.into_iter().map(Hop::AssumeRole).collect();
+        Self { region, source, prefix, last: Hop::AssumeRole(last) }
+    }
+
+    /// A service account, whose own role is `account_role`, asks for a role.
+    ///
+    /// Where the account's role *is* the role asked for, and nothing is asked that web identity
+    /// lacks, one hop does, with the request's own duration and name. Else the account's role
+    /// comes first, under the session name that ESO gives it, since trust policies may name it.
+    pub fn assume_role_with_web_identity(
+        region: Region,
+        source: SourceSpec,
+        account_role: &RoleArn,
+        via: Vec<RoleRequest>,
+        last: RoleRequest,
+    ) -> Self {
+        let one_hop = via.is_empty()
+            && last.role == *account_role
+            && last.parameters_beyond_web_identity().is_empty();
+        if one_hop {
+            let last = Hop::WebIdentity(WebIdentityRequest {
+                role: last.role,
+                session_name: last.session_name,
+                duration: last.duration,
+                policy: last.policy,
+                policy_arns: last.policy_arns,
+            });
+            return Self { region, source, prefix: Vec::new(), last };
+        }
+        let base = Hop::WebIdentity(WebIdentityRequest {
+            role: account_role.clone(),
+            session_name: SessionName::made_from(WEB_IDENTITY_SESSION_NAME),
+            duration: None,
+            policy: None,
+            policy_arns: Vec::new(),
+        });
+        let prefix = std::iter::once(base).chain(via.into_iter().map(Hop::AssumeRole)).collect();
+        Self { region, source, prefix, last: Hop::AssumeRole(last) }
+    }
+
+    /// Keys ask for a session of their own user.
+    pub fn session_token(
+        region: Region,
+        source: SourceSpec,
+        request: SessionTokenRequest,
+    ) -> Self {
+        Self { region, source, prefix: Vec::new(), last: Hop::SessionToken(request) }
+    }
+
+    /// Every call, in order.
+    pub fn hops(&self) -> impl Iterator<Item = &Hop> {
+        self.prefix.iter().chain(std::iter::once(&self.last))
+    }
+
+    /// Checks what the plan alone shows: caps of chained hops, and the partition of each role.
+    ///
+    /// # Errors
+    ///
+    /// Every [`PlanError`], in the order of the hops.
+    pub fn check(&self) -> Result<(), Vec<PlanError>> {
+        let mut errors = Vec::new();
+        for (index, hop) in self.hops().enumerate() {
+            if index > 0 {
+                errors.extend(hop.check_caller(Caller::Temporary).err());
+            }
+            let role = hop.role();
+            let partitions = role.and_then(RoleArn::partition).zip(self.region.partition());
+            if let Some((role, (of_role, of_region))) = role.zip(partitions)
+                && of_role != of_region
+            {
+                errors.push(PlanError::OtherPartition {
+                    role: role.clone(),
+                    region: self.region.clone(),
+                    partition: of_region,
+                });
+            }
+        }
+        if errors.is_empty() { Ok(()) } else { Err(errors) }
+    }
+
+    /// Checks the first hop against the keys that the source turned out to have.
+    ///
+    /// # Errors
+    ///
+    /// [`PlanError`] when STS would refuse the plan, now or at a later hop.
+    pub fn check_caller(&self, caller: Caller) -> Result<(), PlanError> {
+        match self.prefix.first() {
+            Some(first) => first.check_caller(caller),
+            None => self.last.check_caller(caller),
+        }
+    }
+}
+
+/// A plan that STS would refuse.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PlanError {
+    /// A chained hop asks for more than an hour.
+    #[error(
+        "asks {} s of {role}, but role chaining allows at most 3600 s: the caller holds temporary credentials",
+        asked.seconds()
+    )]
+    DurationOverChainingCap {
+        /// The role asked for.
+        role: RoleArn,
+        /// The duration asked for.
+        asked: SessionDuration,
+    },
+    /// GetSessionToken with temporary keys.
+    #[error("cannot call GetSessionToken with temporary credentials: it needs a user's own keys")]
+    SessionTokenOfSession,
+    /// The role is in another partition than the region.
+    #[error(
+        "{role} is of another partition than the region {region} (partition {partition})"
+    )]
+    OtherPartition {
+        /// The role asked for.
+        role: RoleArn,
+        /// The region of the plan.
+        region: Region,
+        /// The region's partition.
+        partition: &'static str,
+    },
+}
+
+impl PlanError {
+    /// What to do about it.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::DurationOverChainingCap { .. } => {
+                "ask for 3600 s or less, or assume the role from a user's own keys or by web identity"
+            }
+            Self::SessionTokenOfSession => {
+                "use kind STSAssumeRoleToken to go from temporary credentials to a role"
+            }
+            Self::OtherPartition { .. } => "name a region of the role's own partition",
+        }
+    }
+}
+
+/// What ESO calls the session of a service account's own role.
+const WEB_IDENTITY_SESSION_NAME: &str = "external-secrets-provider-aws";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::arn::Dialect;
+    use crate::request::ExternalId;
+
+    fn request(role: &str) -> RoleRequest {
+        let role = RoleArn::parse(role, Dialect::Aws).unwrap();
+        RoleRequest::new(role, SessionName::made_from("team-a.reader"))
+    }
+
+    fn region(text: &str) -> Region {
+        Region::parse(text).unwrap()
+    }
+
+    const READER: &str = "arn:aws:iam::111122223333:role/reader";
+    const HUB: &str = "arn:aws:iam::111122223333:role/hub";
+
+    fn lasting(mut request: RoleRequest, seconds: i64) -> RoleRequest {
+        request.duration = Some(SessionDuration::from_seconds(seconds).unwrap());
+        request
+    }
+
+    #[test]
+    fn a_second_hop_lasts_an_hour_at_most() {
+        for (seconds, ok) in [(3_600, true), (3_601, false)] {
+            let last = lasting(request(READER), seconds);
+            let plan =
+                Plan::assume_role(region("eu-west-1"), SourceSpec::Ambient, vec![request(HUB)], last);
+            assert_eq!(plan.check().is_ok(), ok, "{seconds}");
+        }
+    }
+
+    #[test]
+    fn a_single_hop_is_capped_once_its_keys_prove_temporary() {
+        let last = lasting(request(READER), 7_200);
+        let plan = Plan::assume_role(region("eu-west-1"), SourceSpec::Ambient, Vec::new(), last);
+        assert_eq!(plan.check(), Ok(()));
+        assert_eq!(plan.check_caller(Caller::LongTerm), Ok(()));
+        assert!(plan.check_caller(Caller::Temporary).is_err());
+    }
+
+    #[test]
+    fn an_account_that_has_the_role_itself_makes_one_hop() {
+        let role = RoleArn::parse(READER, Dialect::Aws).unwrap();
+        let plan = |last: RoleRequest| {
+            let region = region("eu-west-1");
+            let source = SourceSpec::Ambient;
+            Plan::assume_role_with_web_identity(region, source, &role, Vec::new(), last)
+        };
+        let direct = plan(lasting(request(READER), 7_200));
+        assert!(direct.prefix.is_empty());
+        assert_eq!(direct.check(), Ok(()));
+        let mut with_external_id = request(READER);
+        with_external_id.external_id = Some(ExternalId::parse("abc").unwrap());
+        assert_eq!(plan(with_external_id).prefix.len(), 1);
+        assert_eq!(plan(request(HUB)).prefix.len(), 1);
+    }
+
+    #[test]
+    fn a_role_of_another_partition_is_seen_before_any_call() {
+        let plan = |code| {
+            let region = region(code);
+            Plan::assume_role(region, SourceSpec::Ambient, Vec::new(), request(READER))
+        };
+        assert!(plan("cn-north-1").check().is_err());
+        assert!(plan("eu-west-1").check().is_ok());
+        assert!(plan("snow").check().is_ok(), "an unknown region is left to the service");
+    }
+}

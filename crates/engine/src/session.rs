@@ -1,0 +1,287 @@
+//! Credentials: what a source has, and what STS gave.
+//!
+//! Secrets are zeroed when dropped and redacted in debug forms (`secrecy`); only `output` and
+//! `rolecall-aws` expose them.
+
+use std::fmt;
+
+use jiff::{SignedDuration, Timestamp};
+use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest, Sha256};
+
+use crate::arn::SessionArn;
+use crate::grant::placeholder_in;
+use crate::plan::Caller;
+
+/// An access key, perhaps of a session.
+#[derive(Clone, Debug)]
+pub struct Credentials {
+    /// `AKIA…` or `ASIA…` at AWS; other servers have other forms.
+    pub access_key_id: String,
+    /// The key itself.
+    pub secret_access_key: SecretString,
+    /// What makes the credentials temporary.
+    pub session_token: Option<SecretString>,
+}
+
+impl Credentials {
+    /// Accepts keys that a person or a machine configured.
+    ///
+    /// An empty session token counts as absent.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidCredentials`] with the first thing that would only end in an obscure refusal; no
+    /// message holds a value.
+    pub fn accept(
+        access_key_id: String,
+        secret_access_key: SecretString,
+        session_token: Option<SecretString>,
+    ) -> Result<Self, InvalidCredentials> {
+        let session_token = session_token.filter(|token| !token.expose_secret().is_empty());
+        check_part("access key ID", &access_key_id)?;
+        check_part("secret access key", secret_access_key.expose_secret())?;
+        if let Some(token) = &session_token {
+            check_part("session token", token.expose_secret())?;
+        }
+        if access_key_id.starts_with("ASIA") && session_token.is_none() {
+            return Err(InvalidCredentials::NoSessionToken);
+        }
+        Ok(Self { access_key_id, secret_access_key, session_token })
+    }
+
+    /// Whether these are a user's own keys or those of a session.
+    pub fn caller(&self) -> Caller {
+        if self.session_token.is_some() { Caller::Temporary } else { Caller::LongTerm }
+    }
+}
+
+fn check_part(part: &'static str, value: &str) -> Result<(), InvalidCredentials> {
+    if value.is_empty() {
+        return Err(InvalidCredentials::Empty { part });
+    }
+    if let Some(odd) = value.chars().find(|c| c.is_whitespace() || c.is_control()) {
+        let at_end = value.trim_end_matches(odd).chars().all(|c| !c.is_whitespace());
+        let (what, place) = match odd {
+            '\n' => ("a line break", at_end),
+            '\r' => ("a carriage return", at_end),
+            ' ' => ("a space", at_end),
+            _ => ("white space or a control character", at_end),
+        };
+        return Err(InvalidCredentials::WhiteSpace { part, what, at_end: place });
+    }
+    let is_variable = value.starts_with("AWS_") && !value.contains(|c: char| c.is_lowercase());
+    if is_variable || value.starts_with('$') || placeholder_in(value).is_some() {
+        return Err(InvalidCredentials::Placeholder { part });
+    }
+    if !value.is_ascii() {
+        return Err(InvalidCredentials::NotAscii { part });
+    }
+    Ok(())
+}
+
+/// Keys that STS could only refuse.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidCredentials {
+    /// A part is the empty text.
+    #[error("the {part} is empty")]
+    Empty {
+        /// Which part.
+        part: &'static str,
+    },
+    /// A part has white space, most often a line break at its end.
+    #[error("the {part} {} {what}", if *at_end { "ends in" } else { "holds" })]
+    WhiteSpace {
+        /// Which part.
+        part: &'static str,
+        /// The first character of that kind.
+        what: &'static str,
+        /// Whether nothing else follows it.
+        at_end: bool,
+    },
+    /// A part is a variable's name or an unfilled placeholder.
+    #[error("the {part} is the name of a variable or a placeholder, not a value")]
+    Placeholder {
+        /// Which part.
+        part: &'static str,
+    },
+    /// A part has other characters than keys have.
+    #[error("the {part} holds characters that are not ASCII")]
+    NotAscii {
+        /// Which part.
+        part: &'static str,
+    },
+    /// `ASIA…` keys work only with their token.
+    #[error("the access key ID begins ASIA, so it is temporary, but there is no session token")]
+    NoSessionToken,
+}
+
+impl InvalidCredentials {
+    /// What to do about it.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::WhiteSpace { .. } => {
+                "write the value without it, for example with printf %s or kubectl create secret --from-literal"
+            }
+            Self::Placeholder { .. } => "put the value there",
+            Self::NoSessionToken => "give the session token beside the two keys",
+            Self::Empty { .. } | Self::NotAscii { .. } => "check the value against the one AWS showed",
+        }
+    }
+}
+
+/// What a source turned out to be.
+#[derive(Clone, Debug)]
+pub enum Identity {
+    /// Keys that sign calls.
+    Keys {
+        /// The keys.
+        credentials: Credentials,
+        /// When they end, where that is known.
+        expires_at: Option<Timestamp>,
+        /// Where they came from, for people.
+        origin: String,
+    },
+    /// A web identity token, which is sent instead of a signature.
+    Token {
+        /// The token.
+        token: SecretString,
+        /// Where it came from, for people.
+        origin: String,
+    },
+}
+
+impl Identity {
+    /// Where it came from, for people.
+    pub fn origin(&self) -> &str {
+        match self {
+            Self::Keys { origin, .. } | Self::Token { origin, .. } => origin,
+        }
+    }
+
+    /// Tells one identity from another; covers the secrets, so that a corrected key is another.
+    pub(crate) fn fingerprint(&self) -> Fingerprint {
+        let mut digest = Sha256::new();
+        let mut part = |bytes: &[u8]| {
+            digest.update(u64::try_from(bytes.len()).unwrap_or(u64::MAX).to_be_bytes());
+            digest.update(bytes);
+        };
+        match self {
+            Self::Keys { credentials, .. } => {
+                part(credentials.access_key_id.as_bytes());
+                part(credentials.secret_access_key.expose_secret().as_bytes());
+                if let Some(token) = &credentials.session_token {
+                    part(token.expose_secret().as_bytes());
+                }
+            }
+            Self::Token { token, .. } => part(token.expose_secret().as_bytes()),
+        }
+        Fingerprint(digest.finalize().into())
+    }
+}
+
+/// A digest of an identity. Lives in memory only: a stored one would need a salt.
+#[derive(Clone, Copy, Eq, Hash, PartialEq)]
+pub(crate) struct Fingerprint([u8; 32]);
+
+impl fmt::Debug for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Fingerprint(..)")
+    }
+}
+
+/// A live session, as STS gave it.
+#[derive(Clone, Debug)]
+pub struct Session {
+    /// The session's keys.
+    pub credentials: Credentials,
+    /// When it ends, as STS said; absent where a server did not say.
+    pub expires_at: Option<Timestamp>,
+    /// When the answer came.
+    pub received_at: Timestamp,
+    /// Whose session it is; absent for GetSessionToken and for servers that do not say.
+    pub assumed_role: Option<AssumedRole>,
+    /// How full the packed policies and tags are, in percent.
+    pub packed_policy_percent: Option<u8>,
+    /// The source identity that stands in the session.
+    pub source_identity: Option<String>,
+    /// STS's own name for the call.
+    pub request_id: Option<String>,
+}
+
+impl Session {
+    /// When the session must be taken to end: what STS said, else 15 minutes after the answer,
+    /// since no expiry never means "for ever".
+    pub fn ends_at(&self) -> Timestamp {
+        const UNSTATED: SignedDuration = SignedDuration::from_mins(15);
+        self.expires_at.unwrap_or_else(|| {
+            self.received_at.checked_add(UNSTATED).unwrap_or(Timestamp::MAX)
+        })
+    }
+
+    /// How long the session lasts from when it was received.
+    pub fn lifetime(&self) -> SignedDuration {
+        self.ends_at().duration_since(self.received_at)
+    }
+
+    /// The ARN of the session, where the server gave one in AWS's form.
+    pub fn arn(&self) -> Option<&SessionArn> {
+        self.assumed_role.as_ref()?.arn.as_ref()
+    }
+}
+
+/// Whose session it is.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct AssumedRole {
+    /// `AROA…:SESSION`.
+    pub id: String,
+    /// The ARN, where it has AWS's form.
+    pub arn: Option<SessionArn>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(id: &str, secret: &str, token: Option<&str>, expected: Result<Caller, &str>) {
+        let token = token.map(SecretString::from);
+        let told = Credentials::accept(id.to_owned(), SecretString::from(secret), token)
+            .map(|credentials| credentials.caller())
+            .map_err(|problem| problem.to_string());
+        assert_eq!(told.as_ref().map_err(String::as_str), expected.as_ref().map_err(|text| *text));
+    }
+
+    #[test]
+    fn keys_that_could_only_be_refused_are_named() {
+        check("AKIAX", "s3cr3t", None, Ok(Caller::LongTerm));
+        check("AKIAX", "s3cr3t", Some(""), Ok(Caller::LongTerm));
+        check("test", "s3cr3t", Some("token"), Ok(Caller::Temporary));
+        check("AKIAX\n", "s3cr3t", None, Err("the access key ID ends in a line break"));
+        check("AKIAX", "s3 cr3t", None, Err("the secret access key holds a space"));
+        check("AKIAX", "", None, Err("the secret access key is empty"));
+        check(
+            "AWS_ACCESS_KEY_ID",
+            "s",
+            None,
+            Err("the access key ID is the name of a variable or a placeholder, not a value"),
+        );
+        check(
+            "ASIAX",
+            "s",
+            None,
+            Err("the access key ID begins ASIA, so it is temporary, but there is no session token"),
+        );
+    }
+
+    #[test]
+    fn a_debug_form_shows_no_secret() {
+        let credentials = Credentials::accept(
+            "AKIAX".to_owned(),
+            SecretString::from("canary-secret"),
+            Some(SecretString::from("canary-token")),
+        );
+        assert!(!format!("{credentials:?}").contains("canary"));
+    }
+}
