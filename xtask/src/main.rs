@@ -1,1 +1,61 @@
-fn main() {}
+//! The commands of this repository: what a shell script would do, and no more.
+
+mod bench;
+mod judge;
+mod lanes;
+mod tools;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// The commands of this repository
+#[derive(Debug, Parser)]
+struct Xtask {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Every test that needs nothing but Rust: no root, no Go, no system package
+    Test,
+    /// The gate of a landing: test, then formatting, lints, docs, dependencies, outside judges
+    Ci,
+    /// The AWS CLI and boto3 as clients of our emulator
+    Judge,
+    /// Ratios against a named peer, measured in the same run
+    Bench {
+        #[command(subcommand)]
+        name: Bench,
+    },
+    /// Format the code
+    Fmt,
+}
+
+#[derive(Debug, Subcommand)]
+enum Bench {
+    /// Wall time and peak memory of `rolecall assume`, beside a bare SDK program and the AWS CLI
+    Cli {
+        /// How many runs of each
+        #[arg(long, default_value_t = 30)]
+        runs: usize,
+    },
+}
+
+fn main() -> ExitCode {
+    let done = match Xtask::parse().command {
+        Command::Test => lanes::test(),
+        Command::Ci => lanes::ci(),
+        Command::Judge => judge::judge_all(),
+        Command::Bench { name: Bench::Cli { runs } } => bench::cli(runs),
+        Command::Fmt => lanes::format(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tools::say(&format!("xtask: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}

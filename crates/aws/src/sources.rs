@@ -24,71 +24,49 @@ use secrecy::SecretString;
 
 use crate::shared_config::reason_of;
 
-/// The sources of the SDK.
-#[derive(Clone, Debug)]
-pub struct Sources {
-    region: Region,
+/// Keys of a named profile: its own, or those of whatever it points to.
+///
+/// Where the profile has to call AWS for them, it does so in `region`.
+///
+/// # Errors
+///
+/// [`SourceError`] when the profile gives none.
+pub async fn profile(name: &str, region: &Region) -> Result<Identity, SourceError> {
+    let provider = ProfileFileCredentialsProvider::builder()
+        .configure(&provider_config(region))
+        .profile_name(name)
+        .build();
+    let origin = format!("profile {name}");
+    match provider.provide_credentials().await {
+        Ok(credentials) => identity(&credentials, origin),
+        Err(error) => Err(failed(origin, &error)),
+    }
 }
 
-impl Sources {
-    /// Sources that make their own calls, where they need any, in `region`.
-    pub fn new(region: Region) -> Self {
-        Self { region }
-    }
-
-    /// Keys of a named profile: its own, or those of whatever it points to.
-    ///
-    /// # Errors
-    ///
-    /// [`SourceError`] when the profile gives none.
-    pub async fn profile(&self, name: &str) -> Result<Identity, SourceError> {
-        let provider = ProfileFileCredentialsProvider::builder()
-            .configure(&self.provider_config())
-            .profile_name(name)
-            .build();
-        let origin = format!("profile {name}");
-        match provider.provide_credentials().await {
-            Ok(credentials) => identity(&credentials, origin),
-            Err(error) => Err(failed(origin, &error)),
-        }
-    }
-
-    /// Keys of the first source of the default chain that has any.
-    ///
-    /// # Errors
-    ///
-    /// [`SourceError::Nothing`] with every source and its reason; another error as soon as a
-    /// source that is configured fails, since the next one would be somebody else.
-    pub async fn default_chain(&self) -> Result<Identity, SourceError> {
-        let config = self.provider_config();
-        let mut tried = Vec::new();
-        for place in [
-            Place::Environment,
-            Place::Profile,
-            Place::WebIdentity,
-            Place::Container,
-            Place::Instance,
-        ] {
-            match place.credentials(&config).await {
-                Ok(credentials) => return identity(&credentials, place.name().to_owned()),
-                Err(CredentialsError::CredentialsNotLoaded(error)) => {
-                    let reason = reason_of(&CredentialsError::CredentialsNotLoaded(error));
-                    tried.push(Attempt { source: place.name(), reason });
-                }
-                // Where nothing answers at the instance's address, this is no instance.
-                Err(error) if place == Place::Instance => {
-                    tried.push(Attempt { source: place.name(), reason: reason_of(&error) });
-                }
-                Err(error) => return Err(failed(place.name().to_owned(), &error)),
+/// Keys of the first source of the default chain that has any.
+///
+/// # Errors
+///
+/// [`SourceError::Nothing`] with every source and its reason; another error as soon as a source
+/// that is configured fails, since the next one would be somebody else.
+pub async fn default_chain(region: &Region) -> Result<Identity, SourceError> {
+    let config = provider_config(region);
+    let mut tried = Vec::new();
+    for place in Place::CHAIN {
+        match place.credentials(&config).await {
+            Ok(credentials) => return identity(&credentials, place.name().to_owned()),
+            Err(error) if place.has_nothing(&error) => {
+                tried.push(Attempt { source: place.name(), reason: place.reason(&error) });
             }
+            Err(error) => return Err(failed(place.name().to_owned(), &error)),
         }
-        Err(SourceError::Nothing { tried })
     }
+    Err(SourceError::Nothing { tried })
+}
 
-    fn provider_config(&self) -> ProviderConfig {
-        let region = SdkRegion::new(self.region.as_str().to_owned());
-        ProviderConfig::without_region().with_region(Some(region))
-    }
+fn provider_config(region: &Region) -> ProviderConfig {
+    let region = SdkRegion::new(region.as_str().to_owned());
+    ProviderConfig::without_region().with_region(Some(region))
 }
 
 /// One place of the default chain.
@@ -102,6 +80,16 @@ enum Place {
 }
 
 impl Place {
+    /// The Rust SDK's order.
+    const CHAIN: [Self; 5] =
+        [Self::Environment, Self::Profile, Self::WebIdentity, Self::Container, Self::Instance];
+
+    /// Whether the error means that the next place is to be asked. Where nothing answers at the
+    /// instance's address, this is no instance.
+    fn has_nothing(self, error: &CredentialsError) -> bool {
+        self == Self::Instance || matches!(error, CredentialsError::CredentialsNotLoaded(_))
+    }
+
     fn name(self) -> &'static str {
         match self {
             Self::Environment => "environment variables",
@@ -109,6 +97,19 @@ impl Place {
             Self::WebIdentity => "web identity token file",
             Self::Container => "container credentials",
             Self::Instance => "instance metadata (IMDSv2)",
+        }
+    }
+
+    /// Why it has nothing, in words for those who do not know the SDK.
+    fn reason(self, error: &CredentialsError) -> String {
+        match self {
+            Self::Environment => {
+                "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not both set".to_owned()
+            }
+            Self::Profile => "the profile is missing or has no credentials".to_owned(),
+            Self::WebIdentity => "AWS_WEB_IDENTITY_TOKEN_FILE or AWS_ROLE_ARN is not set".to_owned(),
+            Self::Container => "AWS_CONTAINER_CREDENTIALS_FULL_URI is not set".to_owned(),
+            Self::Instance => reason_of(error),
         }
     }
 

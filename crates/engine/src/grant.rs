@@ -263,18 +263,24 @@ fn read_metadata(top: &mut Fields<'_>, violations: &mut Violations) -> Option<(S
     let mut metadata = top.object("metadata", violations)?;
     let name = metadata.required_text("name", violations);
     let namespace = metadata.text("namespace", violations).unwrap_or("default");
-    for (field, value) in [("metadata.name", name), ("metadata.namespace", Some(namespace))] {
-        let legal = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.".contains(c);
-        if value.is_some_and(|value| {
-            !(1..=253).contains(&value.len())
-                || !value.chars().all(legal)
-                || !value.starts_with(|c: char| c.is_ascii_alphanumeric())
-                || !value.ends_with(|c: char| c.is_ascii_alphanumeric())
-        }) {
-            violations.push(field, "must be 1 to 253 lower-case letters, digits, - or .");
-        }
-    }
+    check_name("metadata.name", name, violations);
+    check_name("metadata.namespace", Some(namespace), violations);
     Some((name?.to_owned(), namespace.to_owned()))
+}
+
+/// The name of an object, as Kubernetes allows it.
+fn check_name(path: &str, name: Option<&str>, violations: &mut Violations) {
+    let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.".contains(c);
+    let edge = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let is_legal = |name: &str| {
+        name.len() <= 253
+            && name.chars().all(inner)
+            && name.starts_with(edge)
+            && name.ends_with(edge)
+    };
+    if name.is_some_and(|name| !is_legal(name)) {
+        violations.push(path, "must be 1 to 253 lower-case letters, digits, - or .");
+    }
 }
 
 /// Required, but `""` leaves it to the environment.

@@ -41,7 +41,7 @@ use crate::token;
 /// Runs plans; one for the whole process, so that its prefixes are shared.
 pub struct Minter {
     ports: Arc<Ports>,
-    identities: Flights<SourceSpec, Arc<Identity>, Error>,
+    identities: Flights<(SourceSpec, Region), Arc<Identity>, Error>,
     prefixes: Arc<Mutex<HashMap<PrefixKey, Arc<Session>>>>,
     flights: Flights<PrefixKey, Arc<Session>, Error>,
 }
@@ -100,10 +100,11 @@ impl Minter {
 
     async fn identity(&self, plan: &Plan) -> Result<Arc<Identity>, Arc<Error>> {
         let ports = Arc::clone(&self.ports);
-        let spec = plan.source.clone();
-        let key = plan.source.clone();
+        let (spec, region) = (plan.source.clone(), plan.region.clone());
         self.identities
-            .join(key, || async move { Ok(Arc::new(ports.source.identity(&spec).await?)) })
+            .join((spec.clone(), region.clone()), || async move {
+                Ok(Arc::new(ports.source.identity(&spec, &region).await?))
+            })
             .await
     }
 

@@ -15,7 +15,8 @@ use crate::session::{Credentials, Identity, Session};
 
 /// Finds out who we are.
 pub trait Source: Send + Sync {
-    /// Reads the identity that `spec` names, anew at each call.
+    /// Reads the identity that `spec` names, anew at each call; a source that has to call AWS for
+    /// it does so in `region`.
     ///
     /// # Errors
     ///
@@ -27,6 +28,7 @@ pub trait Source: Send + Sync {
     fn identity<'a>(
         &'a self,
         spec: &'a SourceSpec,
+        region: &'a Region,
     ) -> BoxFuture<'a, Result<Identity, SourceError>>;
 }
 

@@ -1,5 +1,6 @@
 //! `spec.auth`: whose keys or which service account asks.
 
+use super::check_name;
 use crate::fields::Fields;
 use crate::violation::Violations;
 
@@ -102,10 +103,18 @@ fn read_key(
     }
     let mut reference = keys.object(field, violations)?;
     let name = reference.required_text("name", violations);
+    check_name(&reference.path_of("name"), name, violations);
     let key = reference.required_text("key", violations);
     // Read and not used: key Secrets always come from the grant's own namespace.
     reference.text("namespace", violations);
+    let key_path = reference.path_of("key");
     reference.finish(violations, |_| None);
+    let is_legal = |key: &str| {
+        !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || "-._".contains(c))
+    };
+    if key.is_some_and(|key| !is_legal(key)) {
+        violations.push(key_path, "may hold only letters, digits and -._");
+    }
     Some(KeyRef { name: name?.to_owned(), key: key?.to_owned() })
 }
 

@@ -1,1 +1,234 @@
-//! Plans run against scripted ports.
+//! Plans run against scripted ports, on paused time.
+
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use jiff::Timestamp;
+use secrecy::SecretString;
+
+use super::*;
+use crate::arn::{Dialect, RoleArn};
+use crate::error::SourceError;
+use crate::plan::WebIdentityRequest;
+use crate::ports::CallerIdentity;
+use crate::request::{RoleRequest, SessionDuration, SessionName, SessionTokenRequest};
+use crate::session::Credentials;
+
+const HUB: &str = "arn:aws:iam::111122223333:role/hub";
+const SPOKE: &str = "arn:aws:iam::444455556666:role/spoke";
+
+/// One STS and one source whose answers a test chooses.
+#[derive(Default)]
+struct World {
+    hub_calls: AtomicUsize,
+    spoke_calls: AtomicUsize,
+    identity_calls: AtomicUsize,
+    seconds: AtomicI64,
+    /// What the hub answers; a session by default.
+    hub_refusal: Option<StsFailure>,
+    /// What the first call of the spoke answers; a session by default.
+    spoke_refusal: Mutex<Option<StsFailure>>,
+    /// Whether the source's keys are those of a session.
+    is_temporary: bool,
+}
+
+impl World {
+    fn session(&self) -> Session {
+        let received_at = self.now();
+        Session {
+            credentials: keys(true),
+            expires_at: Some(received_at + SignedDuration::from_hours(1)),
+            received_at,
+            assumed_role: None,
+            packed_policy_percent: None,
+            source_identity: None,
+            request_id: None,
+        }
+    }
+}
+
+fn keys(is_temporary: bool) -> Credentials {
+    Credentials {
+        access_key_id: "AKIAX".to_owned(),
+        secret_access_key: SecretString::from("secret"),
+        session_token: is_temporary.then(|| SecretString::from("token")),
+    }
+}
+
+impl Clock for World {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_second(1_767_225_600 + self.seconds.load(Ordering::SeqCst)).unwrap()
+    }
+}
+
+impl Source for World {
+    fn identity<'a>(
+        &'a self,
+        spec: &'a SourceSpec,
+        _: &'a Region,
+    ) -> BoxFuture<'a, Result<Identity, SourceError>> {
+        async move {
+            self.identity_calls.fetch_add(1, Ordering::SeqCst);
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            let credentials = keys(self.is_temporary);
+            Ok(Identity::Keys { credentials, expires_at: None, origin: spec.to_string() })
+        }
+        .boxed()
+    }
+}
+
+impl Aws for World {
+    fn assume_role<'a>(
+        &'a self,
+        _: &'a Region,
+        _: &'a Credentials,
+        request: &'a RoleRequest,
+    ) -> BoxFuture<'a, Result<Session, StsFailure>> {
+        async move {
+            let is_hub = request.role.as_str() == HUB;
+            let calls = if is_hub { &self.hub_calls } else { &self.spoke_calls };
+            calls.fetch_add(1, Ordering::SeqCst);
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            let refusal = if is_hub {
+                self.hub_refusal.clone()
+            } else {
+                self.spoke_refusal.lock().unwrap().take()
+            };
+            refusal.map_or_else(|| Ok(self.session()), Err)
+        }
+        .boxed()
+    }
+
+    fn assume_role_with_web_identity<'a>(
+        &'a self,
+        _: &'a Region,
+        _: &'a SecretString,
+        _: &'a WebIdentityRequest,
+    ) -> BoxFuture<'a, Result<Session, StsFailure>> {
+        async { Ok(self.session()) }.boxed()
+    }
+
+    fn session_token<'a>(
+        &'a self,
+        _: &'a Region,
+        _: &'a Credentials,
+        _: &'a SessionTokenRequest,
+    ) -> BoxFuture<'a, Result<Session, StsFailure>> {
+        async { Ok(self.session()) }.boxed()
+    }
+
+    fn caller_identity<'a>(
+        &'a self,
+        _: &'a Region,
+        _: &'a Credentials,
+    ) -> BoxFuture<'a, Result<CallerIdentity, StsFailure>> {
+        async { Err(StsFailure::NoAnswer { kind: "not scripted" }) }.boxed()
+    }
+}
+
+fn minter(world: World) -> (Arc<World>, Arc<Minter>) {
+    let world = Arc::new(world);
+    let source: Arc<dyn Source> = Arc::clone(&world) as _;
+    let aws: Arc<dyn Aws> = Arc::clone(&world) as _;
+    let clock: Arc<dyn Clock> = Arc::clone(&world) as _;
+    (world, Arc::new(Minter::new(source, aws, clock)))
+}
+
+fn request(role: &str) -> RoleRequest {
+    let role = RoleArn::parse(role, Dialect::Aws).unwrap();
+    RoleRequest::new(role, SessionName::made_from("test"))
+}
+
+fn hub_and_spoke() -> Plan {
+    let region = Region::parse("eu-west-1").unwrap();
+    Plan::assume_role(region, SourceSpec::Ambient, vec![request(HUB)], request(SPOKE))
+}
+
+fn denied() -> StsFailure {
+    refused("AccessDenied", 403)
+}
+
+fn refused(code: &str, status: u16) -> StsFailure {
+    StsFailure::Refused {
+        status,
+        code: code.to_owned(),
+        message: String::new(),
+        request_id: None,
+    }
+}
+
+async fn fifty(minter: &Arc<Minter>) -> Vec<Result<Minted, Arc<Error>>> {
+    let waiters: Vec<_> = (0..50)
+        .map(|_| {
+            let minter = Arc::clone(minter);
+            tokio::spawn(async move { minter.mint(&hub_and_spoke()).await })
+        })
+        .collect();
+    let mut results = Vec::new();
+    for waiter in waiters {
+        results.push(waiter.await.unwrap());
+    }
+    results
+}
+
+#[tokio::test(start_paused = true)]
+async fn fifty_mints_share_the_prefix_and_not_the_last_hop() {
+    let (world, minter) = minter(World::default());
+    assert!(fifty(&minter).await.iter().all(Result::is_ok));
+    assert_eq!(world.hub_calls.load(Ordering::SeqCst), 1);
+    assert_eq!(world.spoke_calls.load(Ordering::SeqCst), 50);
+    assert_eq!(world.identity_calls.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn fifty_mints_share_a_denial_of_the_prefix() {
+    let (world, minter) = minter(World { hub_refusal: Some(denied()), ..World::default() });
+    assert!(fifty(&minter).await.iter().all(Result::is_err));
+    assert_eq!(world.hub_calls.load(Ordering::SeqCst), 1);
+    assert_eq!(world.spoke_calls.load(Ordering::SeqCst), 0);
+    // A denial is not remembered: the next one asks again.
+    assert!(minter.mint(&hub_and_spoke()).await.is_err());
+    assert_eq!(world.hub_calls.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_prefix_is_used_until_little_of_it_remains() {
+    let (world, minter) = minter(World::default());
+    for (seconds, calls) in [(0, 1), (3_000, 1), (3_299, 1), (3_300, 2), (3_301, 2)] {
+        world.seconds.store(seconds, Ordering::SeqCst);
+        minter.mint(&hub_and_spoke()).await.unwrap();
+        assert_eq!(world.hub_calls.load(Ordering::SeqCst), calls, "{seconds}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_expired_caller_is_made_anew_once() {
+    let spoke_refusal = Mutex::new(Some(refused("ExpiredToken", 403)));
+    let (world, minter) = minter(World { spoke_refusal, ..World::default() });
+    assert!(minter.mint(&hub_and_spoke()).await.is_ok());
+    assert_eq!(world.hub_calls.load(Ordering::SeqCst), 2);
+    assert_eq!(world.spoke_calls.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_duration_over_the_chaining_cap_is_refused_before_the_role_call() {
+    let (world, minter) = minter(World { is_temporary: true, ..World::default() });
+    let mut last = request(SPOKE);
+    last.duration = Some(SessionDuration::from_seconds(3_601).unwrap());
+    let region = Region::parse("eu-west-1").unwrap();
+    let plan = Plan::assume_role(region, SourceSpec::Ambient, Vec::new(), last);
+    let error = minter.mint(&plan).await.unwrap_err();
+    assert_eq!(error.code(), "invalid-request");
+    assert_eq!(world.spoke_calls.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_denial_of_a_chained_hop_names_the_callers_role() {
+    let (_, minter) =
+        minter(World { spoke_refusal: Mutex::new(Some(denied())), ..World::default() });
+    let error = minter.mint(&hub_and_spoke()).await.unwrap_err();
+    assert_eq!(error.to_string(), format!("could not assume {SPOKE} as {HUB}"));
+    assert!(error.hint().unwrap().contains(&format!("the caller's role {HUB}")));
+}

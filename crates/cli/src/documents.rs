@@ -1,0 +1,207 @@
+//! Reads files of YAML documents: grants, and the inputs that grants name.
+//!
+//! The YAML parser's own messages are not shown: they quote the text, which can be a Secret.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use rolecall_engine::arn::Dialect;
+use rolecall_engine::fields::Fields;
+use rolecall_engine::grant::Grant;
+use rolecall_engine::violation::{Violations, nearest};
+use serde_json::Value;
+use zeroize::Zeroizing;
+
+use crate::inputs::Inputs;
+
+/// What the files hold.
+#[derive(Debug, Default)]
+pub(crate) struct Documents {
+    pub(crate) grants: Vec<Grant>,
+    pub(crate) inputs: Inputs,
+}
+
+impl Documents {
+    /// Reads every file.
+    ///
+    /// # Errors
+    ///
+    /// Every violation of every document; the path of each begins with `FILE#DOCUMENT`.
+    pub(crate) fn read(files: &[PathBuf], dialect: Dialect) -> Result<Self, Violations> {
+        let mut documents = Self::default();
+        let mut violations = Violations::new();
+        for file in files {
+            let shown = file.display().to_string();
+            match read_text(file) {
+                Ok(text) => documents.add_text(&shown, &text, dialect, &mut violations),
+                Err(problem) => violations.push(shown, problem),
+            }
+        }
+        documents.find_twins(&mut violations);
+        violations.into_result(Some(documents))
+    }
+
+    fn add_text(&mut self, file: &str, text: &str, dialect: Dialect, violations: &mut Violations) {
+        let values = match parse(text) {
+            Ok(values) => values,
+            Err(NotYaml { problem, hint: Some(hint) }) => {
+                violations.push_with_hint(file, problem, hint);
+                return;
+            }
+            Err(NotYaml { problem, hint: None }) => {
+                violations.push(file, problem);
+                return;
+            }
+        };
+        let mut is_empty = true;
+        for (index, value) in values.iter().enumerate().filter(|(_, value)| !value.is_null()) {
+            is_empty = false;
+            let mut found = Violations::new();
+            self.add_document(value, dialect, &mut found);
+            for violation in found.iter() {
+                let path = format!("{file}#{} {}", index + 1, violation.path);
+                match &violation.hint {
+                    Some(hint) => violations.push_with_hint(path, &violation.problem, hint),
+                    None => violations.push(path, &violation.problem),
+                }
+            }
+        }
+        if is_empty {
+            violations.push(file, "holds no document");
+        }
+    }
+
+    fn add_document(&mut self, value: &Value, dialect: Dialect, violations: &mut Violations) {
+        let Some(mut top) = Fields::of(value, "document", violations) else { return };
+        let Some(kind) = top.value("kind") else {
+            violations.push("kind", "is missing");
+            return;
+        };
+        match kind.as_str().unwrap_or_default() {
+            "List" => {
+                for (_, item) in top.list("items", violations).unwrap_or_default() {
+                    self.add_document(item, dialect, violations);
+                }
+            }
+            kind if Grant::is_kind(kind) => match Grant::read(value, dialect) {
+                Ok(grant) => self.grants.push(grant),
+                Err(found) => violations.extend(found),
+            },
+            "Secret" => self.inputs.add_secret(value, violations),
+            "ServiceAccount" => self.inputs.add_service_account(value, violations),
+            // Not used by this command, and often in the same file.
+            "ConfigMap" => {}
+            "ExternalSecret" => check_external_secret(value, violations),
+            kind => refuse_kind(kind, violations),
+        }
+    }
+
+    /// Two grants of one name in one namespace: which one is meant cannot be told.
+    fn find_twins(&self, violations: &mut Violations) {
+        for (index, grant) in self.grants.iter().enumerate() {
+            let is_twin = |other: &&Grant| {
+                other.name == grant.name && other.namespace == grant.namespace
+            };
+            if self.grants.iter().take(index).any(|other| is_twin(&other)) {
+                let path = format!("{}/{}", grant.namespace, grant.name);
+                violations.push(path, "is the name of two grants");
+            }
+        }
+    }
+}
+
+fn refuse_kind(kind: &str, violations: &mut Violations) {
+    const KNOWN: [&str; 6] = [
+        "STSAssumeRoleToken",
+        "STSSessionToken",
+        "Secret",
+        "ServiceAccount",
+        "ConfigMap",
+        "ExternalSecret",
+    ];
+    if matches!(kind, "ECRAuthorizationToken" | "ClusterGenerator") {
+        violations.push("kind", format_args!("{kind} is not supported yet"));
+        return;
+    }
+    let shown: String = kind.chars().filter(|c| !c.is_control()).take(64).collect();
+    let hint = match nearest(kind, KNOWN) {
+        Some(near) => format!("did you mean {near}?"),
+        None => format!("this command knows {}", KNOWN.join(", ")),
+    };
+    violations.push_with_hint("kind", format_args!("'{shown}' is not known here"), hint);
+}
+
+/// An `ExternalSecret` is an input; only a form that never shipped is pointed out.
+fn check_external_secret(value: &Value, violations: &mut Violations) {
+    let entries = value.pointer("/spec/dataFrom").and_then(Value::as_array);
+    for (index, entry) in entries.into_iter().flatten().enumerate() {
+        if entry.pointer("/sourceRef/generator").is_some() {
+            violations.push_with_hint(
+                format!("spec.dataFrom[{index}].sourceRef.generator"),
+                "is not a field: a generator cannot stand inline",
+                "make it a document of its own and name it in sourceRef.generatorRef",
+            );
+        }
+    }
+}
+
+/// A text that is not YAML.
+struct NotYaml {
+    problem: String,
+    hint: Option<String>,
+}
+
+/// Every document of a text; an empty one is `null`.
+fn parse(text: &str) -> Result<Vec<Value>, NotYaml> {
+    let options = serde_saphyr::options! { with_snippet: false };
+    serde_saphyr::from_multiple_with_options(text, options).map_err(|error| {
+        let place = error.location().map_or_else(String::new, |location| {
+            format!(" (line {}, column {})", location.line(), location.column())
+        });
+        if let serde_saphyr::Error::DuplicateMappingKey { key, location } = error.without_snippet()
+        {
+            let key = key.as_deref().unwrap_or("a key");
+            let is_top = location.column() == 1 && TOP_KEYS.contains(&key);
+            return NotYaml {
+                problem: format!("has the key {key} twice{place}"),
+                hint: is_top.then(|| "a line --- is missing between two documents".to_owned()),
+            };
+        }
+        NotYaml {
+            problem: format!("is not YAML{place}"),
+            hint: text.contains("{{").then(|| {
+                "it looks like a template: render it first, for example with helm template"
+                    .to_owned()
+            }),
+        }
+    })
+}
+
+/// Reads a file, or standard input for `-`.
+///
+/// # Errors
+///
+/// Why it cannot be read, as the rest of a sentence.
+fn read_text(file: &Path) -> Result<Zeroizing<String>, String> {
+    let open: std::io::Result<Box<dyn Read>> = if file == Path::new("-") {
+        Ok(Box::new(std::io::stdin()))
+    } else {
+        std::fs::File::open(file).map(|file| Box::new(file) as Box<dyn Read>)
+    };
+    let mut bytes = Zeroizing::new(Vec::new());
+    open.and_then(|reader| reader.take(MAX_BYTES + 1).read_to_end(&mut bytes))
+        .map_err(|error| format!("cannot be read: {error}"))?;
+    if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > MAX_BYTES {
+        return Err(format!("is larger than {} MiB", MAX_BYTES / (1024 * 1024)));
+    }
+    let bytes = std::mem::take(&mut *bytes);
+    let text = String::from_utf8(bytes).map_err(|error| {
+        drop(Zeroizing::new(error.into_bytes()));
+        "is not UTF-8 text".to_owned()
+    })?;
+    Ok(Zeroizing::new(text))
+}
+
+/// Etcd takes objects of 1.5 MiB; a file of several is still far below this.
+const MAX_BYTES: u64 = 8 * 1024 * 1024;
+const TOP_KEYS: [&str; 5] = ["apiVersion", "kind", "metadata", "spec", "status"];

@@ -1,0 +1,215 @@
+//! What every one-shot door shares: where to call, as whom, and what is accepted.
+
+use std::sync::Arc;
+
+use rolecall_aws::{Endpoint, SharedConfig, StsClient};
+use rolecall_engine::arn::Dialect;
+use rolecall_engine::guard::Guards;
+use rolecall_engine::mint::{Minted, Minter};
+use rolecall_engine::plan::{Plan, PlanError, SourceSpec};
+use rolecall_engine::ports::Clock;
+use rolecall_engine::region::Region;
+use rolecall_engine::violation::Violations;
+
+use crate::args::SourceArgs;
+use crate::clock::SystemClock;
+use crate::emulation::Emulation;
+use crate::inputs::Inputs;
+use crate::report::{Exit, Failure};
+use crate::settings::Settings;
+use crate::source::{Ambient, DoorSource};
+use crate::terminal::Terminal;
+
+/// An open door: flags and environment resolved, nothing called yet.
+#[derive(Debug)]
+pub(crate) struct Door {
+    pub(crate) terminal: Terminal,
+    /// Whose rules ARNs are held against.
+    pub(crate) dialect: Dialect,
+    /// Who asks where a grant or the flags say nothing.
+    pub(crate) default_source: SourceSpec,
+    /// The emulator, while `--emulate` is on.
+    pub(crate) emulation: Option<Emulation>,
+    endpoint: Option<Endpoint>,
+    region: Option<Region>,
+    profile_variable: Option<String>,
+    /// What is wrong with the flags and variables; reported with what is wrong with the request.
+    problems: Violations,
+}
+
+impl Door {
+    /// Resolves the source and endpoint flags against the environment.
+    pub(crate) async fn open(
+        args: &SourceArgs,
+        settings: &Settings,
+        terminal: Terminal,
+    ) -> Result<Self, Failure> {
+        let default_source = match &args.profile {
+            Some(name) => SourceSpec::Profile(name.clone()),
+            None => SourceSpec::Ambient,
+        };
+        let mut problems = Violations::new();
+        if let Some(world) = &args.emulate {
+            let emulation = Emulation::start(world, terminal).await?;
+            let own = args.region.as_deref();
+            let region = own.and_then(|text| parse_region("--region", text, &mut problems));
+            return Ok(Self {
+                terminal,
+                dialect: Dialect::Aws,
+                default_source,
+                endpoint: Some(emulation.endpoint()?),
+                region: region.or_else(|| Some(emulation.region().clone())),
+                emulation: Some(emulation),
+                profile_variable: None,
+                problems,
+            });
+        }
+        let endpoint_url = args.endpoint_url.as_ref().or(settings.endpoint_url.as_ref());
+        let region = find_region(args, settings, endpoint_url.is_some(), &mut problems).await?;
+        Ok(Self {
+            terminal,
+            dialect: if endpoint_url.is_some() { Dialect::Compatible } else { Dialect::Aws },
+            default_source,
+            region,
+            endpoint: endpoint_url.and_then(|url| parse_endpoint(url, args, &mut problems)),
+            emulation: None,
+            profile_variable: settings.profile.clone(),
+            problems,
+        })
+    }
+
+    /// What is wrong with the flags and variables of this door.
+    pub(crate) fn problems(&self) -> Violations {
+        self.problems.clone()
+    }
+
+    /// The region of one request: its own, else the flag's, the environment's or the profile's.
+    /// None of them is a violation at `path`: rolecall never guesses a region.
+    pub(crate) fn region(
+        &self,
+        own: Option<&Region>,
+        path: &str,
+        violations: &mut Violations,
+    ) -> Option<Region> {
+        let region = own.or(self.region.as_ref()).cloned();
+        // A region that is there but wrong is among the door's problems already.
+        if region.is_none() && self.problems.is_empty() {
+            let hint = "give --region, or set AWS_REGION; no other profile's region is inherited";
+            violations.push_with_hint(path, "there is no region", hint);
+        }
+        region
+    }
+
+    /// Puts the ports together for this door.
+    pub(crate) fn minter(&self, inputs: Arc<Inputs>) -> Minter {
+        let ambient = match &self.emulation {
+            Some(emulation) => Ambient::Emulated(emulation.ambient()),
+            None => Ambient::Machine { profile: self.profile_variable.clone() },
+        };
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let sts = StsClient::new(self.endpoint.clone(), Arc::clone(&clock));
+        Minter::new(Arc::new(DoorSource { inputs, ambient }), Arc::new(sts), clock)
+    }
+
+    /// Mints one plan, says what happened, and holds the answer against the guards.
+    pub(crate) async fn mint(
+        &self,
+        minter: &Minter,
+        plan: &Plan,
+        guards: &Guards,
+    ) -> Result<Minted, Failure> {
+        let minted = minter.mint(plan).await.map_err(|error| Failure::engine(&error))?;
+        let now = SystemClock.now();
+        self.tell(plan, &minted);
+        let session = &minted.session;
+        if session.expires_at.is_none() {
+            self.terminal.warn(
+                "STS gave no expiry: the credentials are taken to end 15 minutes after the answer",
+            );
+        } else if session.ends_at() <= now {
+            self.terminal.warn("by this machine's clock the credentials have ended: check the clock");
+        }
+        guards.check(session, now).map_err(|violations| Failure::guards(&violations))?;
+        Ok(minted)
+    }
+
+    /// Ends what this door started.
+    pub(crate) async fn close(self) {
+        if let Some(emulation) = self.emulation {
+            emulation.stop().await;
+        }
+    }
+
+    fn tell(&self, plan: &Plan, minted: &Minted) {
+        self.terminal.step(&format!("source: {}", minted.origin));
+        let sessions = minted.prefix.iter().map(AsRef::as_ref).chain([&minted.session]);
+        for (hop, session) in plan.hops().zip(sessions) {
+            let who = session.arn().map_or("session", |arn| arn.as_str());
+            let until = session.ends_at();
+            let request = session.request_id.as_deref().unwrap_or("none");
+            let (call, region) = (hop.operation(), &plan.region);
+            self.terminal
+                .step(&format!("{call} in {region}: {who} until {until} (request ID {request})"));
+        }
+    }
+}
+
+/// What the plan itself shows to be refused, at the paths of a door.
+pub(crate) fn check_plan(
+    plan: &Plan,
+    duration_path: &str,
+    role_path: &str,
+    violations: &mut Violations,
+) {
+    for error in plan.check().err().into_iter().flatten() {
+        let path = match &error {
+            PlanError::DurationOverChainingCap { .. } => duration_path,
+            _ => role_path,
+        };
+        violations.push_with_hint(path, &error, error.hint());
+    }
+}
+
+fn parse_endpoint(url: &str, args: &SourceArgs, problems: &mut Violations) -> Option<Endpoint> {
+    let path = match args.endpoint_url {
+        Some(_) => "--endpoint-url",
+        None => "AWS_ENDPOINT_URL_STS or AWS_ENDPOINT_URL",
+    };
+    problems.keep(path, Endpoint::parse(url))
+}
+
+async fn find_region(
+    args: &SourceArgs,
+    settings: &Settings,
+    has_endpoint: bool,
+    problems: &mut Violations,
+) -> Result<Option<Region>, Failure> {
+    // A profile that is named must exist, whatever else gives the region.
+    let config = match (&args.profile, &settings.profile) {
+        (Some(name), _) => Some(SharedConfig::load(Some(name)).await.map_err(Failure::source)?),
+        (None, _) if args.region.is_some() || settings.region.is_some() => None,
+        (None, name) => Some(SharedConfig::load(name.as_deref()).await.map_err(Failure::source)?),
+    };
+    if let Some(text) = &args.region {
+        return Ok(parse_region("--region", text, problems));
+    }
+    if let Some(text) = &settings.region {
+        return Ok(parse_region("AWS_REGION or AWS_DEFAULT_REGION", text, problems));
+    }
+    Ok(match config.as_ref().and_then(SharedConfig::region) {
+        Some(text) => parse_region("region of the profile", text, problems),
+        // Servers that are not AWS rarely have regions; they expect this one in the signature.
+        None if has_endpoint => parse_region("endpoint", "us-east-1", problems),
+        None => None,
+    })
+}
+
+fn parse_region(path: &str, text: &str, problems: &mut Violations) -> Option<Region> {
+    problems.keep(path, Region::parse(text))
+}
+
+/// An error that can only be a fault of rolecall's own.
+pub(crate) fn unexpected(error: &dyn std::fmt::Display) -> Failure {
+    Failure::new(Exit::Other, "could not put the answer into words").cause(error.to_string())
+}
+

@@ -1,0 +1,84 @@
+//! `emulate`: the emulator as a server of its own, and tokens of its world.
+
+use jiff::SignedDuration;
+use rolecall_emulator::{Emulator, TokenRequest};
+use rolecall_engine::ports::Clock;
+
+use crate::args::{EmulateArgs, EmulateCommand, EmulateServeArgs, EmulateTokenArgs};
+use crate::clock::SystemClock;
+use crate::emulation::{load_world, start};
+use crate::report::{Exit, Failure};
+use crate::terminal::Terminal;
+
+/// Runs the command.
+pub(crate) async fn run(args: &EmulateArgs, terminal: Terminal) -> Result<(), Failure> {
+    match &args.command {
+        Some(EmulateCommand::Token(token)) => print_token(token, terminal),
+        None => serve(&args.serve, terminal).await,
+    }
+}
+
+async fn serve(args: &EmulateServeArgs, terminal: Terminal) -> Result<(), Failure> {
+    let world = load_world(args.world.as_deref())?;
+    let environment = environment(&world);
+    let emulator = start(world, args.listen).await?;
+    terminal.data(&format!("{}{environment}", addresses(&emulator)))?;
+    terminal.note("an emulated STS is running; end it with Ctrl-C");
+    ended().await.map_err(|error| {
+        Failure::new(Exit::Other, "could not wait for a signal").cause(error.to_string())
+    })?;
+    emulator.shutdown().await;
+    Ok(())
+}
+
+/// Lines for a shell, so that the AWS CLI and every SDK use the emulator.
+fn addresses(emulator: &Emulator) -> String {
+    format!(
+        "export AWS_ENDPOINT_URL_STS={}\nexport ROLECALL_EMULATOR_CONTROL={}\nexport ROLECALL_EMULATOR_TOKEN={}\n",
+        emulator.sts_url(),
+        emulator.control_url(),
+        emulator.control_token(),
+    )
+}
+
+fn environment(world: &rolecall_emulator::World) -> String {
+    let mut lines = vec![format!("export AWS_REGION={}", world.region())];
+    lines.push(format!("export AWS_DEFAULT_REGION={}", world.region()));
+    if let Some(user) = world.users().first() {
+        lines.push(format!("export AWS_ACCESS_KEY_ID={}", user.access_key_id));
+        lines.push(format!("export AWS_SECRET_ACCESS_KEY={}", user.secret_access_key));
+        lines.push(format!("# the keys are those of {}", user.arn));
+    }
+    lines.extend(world.roles().iter().map(|role| format!("# a role: {}", role.arn)));
+    lines.push(String::new());
+    lines.join("\n")
+}
+
+fn print_token(args: &EmulateTokenArgs, terminal: Terminal) -> Result<(), Failure> {
+    let world = load_world(args.world.as_deref())?;
+    let request = TokenRequest {
+        issuer: args.issuer.clone(),
+        subject: args.sub.clone(),
+        audience: args.aud.clone(),
+        lifetime: SignedDuration::from_secs(args.lifetime),
+    };
+    let token = world.sign_token(&request, SystemClock.now()).map_err(|error| {
+        Failure::usage("the world cannot sign this token").cause(error.to_string())
+    })?;
+    terminal.data(&format!("{token}\n"))
+}
+
+/// Waits for Ctrl-C or, on Unix, for the signal that service managers send.
+async fn ended() -> std::io::Result<()> {
+    #[cfg(unix)]
+    {
+        let mut terminated =
+            tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+        tokio::select! {
+            ended = tokio::signal::ctrl_c() => ended,
+            _ = terminated.recv() => Ok(()),
+        }
+    }
+    #[cfg(not(unix))]
+    tokio::signal::ctrl_c().await
+}

@@ -1,0 +1,141 @@
+//! `exec`: runs a command with the credentials of a role in its environment.
+//!
+//! On Unix the command replaces this process, so its exit status and its signals are its own. Only
+//! with `--emulate` this process stays, since the emulator lives in it.
+
+use std::ffi::OsString;
+use std::io;
+use std::process::Command;
+
+use rolecall_engine::output::variables;
+
+use crate::args::ExecArgs;
+use crate::door::Door;
+use crate::report::Failure;
+use crate::request::{Answer, run as request};
+use crate::settings::Settings;
+use crate::terminal::Terminal;
+
+/// What is left to do when the credentials are there.
+#[derive(Debug)]
+pub(crate) enum Next {
+    /// Run the command in place of this process.
+    Replace(Box<Command>),
+    /// The command has run; this is its status.
+    Done(u8),
+}
+
+/// Runs the command up to the point where the process is replaced.
+pub(crate) async fn run(
+    args: &ExecArgs,
+    settings: &Settings,
+    terminal: Terminal,
+) -> Result<Next, Failure> {
+    let door = Door::open(&args.request.source, settings, terminal).await?;
+    let answer = match request(&args.request, settings, &door).await {
+        Ok(answer) => answer,
+        Err(failure) => {
+            door.close().await;
+            return Err(failure);
+        }
+    };
+    let ends_at = answer.minted.session.ends_at();
+    terminal.note(&format!("the credentials end at {ends_at} and are not renewed"));
+    let mut command = prepare(&args.command, &answer)?;
+    let Some(emulation) = &door.emulation else {
+        return Ok(Next::Replace(Box::new(command)));
+    };
+    command.env("AWS_ENDPOINT_URL_STS", emulation.endpoint()?.as_str());
+    let status = wait(command, terminal).await;
+    door.close().await;
+    Ok(Next::Done(status))
+}
+
+fn prepare(words: &[OsString], answer: &Answer) -> Result<Command, Failure> {
+    let Some((program, arguments)) = words.split_first() else {
+        return Err(Failure::usage("there is no command after --"));
+    };
+    let mut command = Command::new(program);
+    command.args(arguments);
+    for name in SCRUBBED {
+        command.env_remove(name);
+    }
+    for (name, value) in variables(&answer.minted.session, &answer.plan.region) {
+        command.env(name, value.as_str());
+    }
+    Ok(command)
+}
+
+/// Replaces this process; comes back only with the status of a failure.
+#[cfg(unix)]
+pub(crate) fn replace(mut command: Command, terminal: Terminal) -> u8 {
+    use std::os::unix::process::CommandExt;
+    let error = command.exec();
+    could_not_run(&command, &error, terminal)
+}
+
+/// Runs the command and takes over its status, where a process cannot be replaced.
+#[cfg(not(unix))]
+pub(crate) fn replace(mut command: Command, terminal: Terminal) -> u8 {
+    match command.status() {
+        Ok(status) => status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1),
+        Err(error) => could_not_run(&command, &error, terminal),
+    }
+}
+
+/// Runs the command beside the emulator. The terminal sends Ctrl-C to both; only the command acts
+/// on it.
+async fn wait(command: Command, terminal: Terminal) -> u8 {
+    let mut command = tokio::process::Command::from(command);
+    command.kill_on_drop(true);
+    let mut child = match command.spawn() {
+        Ok(child) => child,
+        Err(error) => return could_not_run(command.as_std(), &error, terminal),
+    };
+    loop {
+        tokio::select! {
+            status = child.wait() => return status.map_or(125, status_of),
+            _ = tokio::signal::ctrl_c() => {}
+        }
+    }
+}
+
+#[cfg(unix)]
+fn status_of(status: std::process::ExitStatus) -> u8 {
+    use std::os::unix::process::ExitStatusExt;
+    let signalled = status.signal().map(|signal| signal.saturating_add(128));
+    status.code().or(signalled).and_then(|code| u8::try_from(code).ok()).unwrap_or(1)
+}
+
+#[cfg(not(unix))]
+fn status_of(status: std::process::ExitStatus) -> u8 {
+    status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1)
+}
+
+/// 126 and 127, as a shell says it.
+fn could_not_run(command: &Command, error: &io::Error, terminal: Terminal) -> u8 {
+    let program = command.get_program().to_string_lossy();
+    let failure = Failure::usage(format!("could not run {program}")).cause(error.to_string());
+    terminal.failure(&failure);
+    if error.kind() == io::ErrorKind::NotFound { 127 } else { 126 }
+}
+
+/// What would win over the credentials, or belongs to another identity.
+const SCRUBBED: [&str; 16] = [
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_SECURITY_TOKEN",
+    "AWS_CREDENTIAL_EXPIRATION",
+    "AWS_SESSION_EXPIRATION",
+    "AWS_PROFILE",
+    "AWS_DEFAULT_PROFILE",
+    "AWS_ROLE_ARN",
+    "AWS_ROLE_SESSION_NAME",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+    "AWS_CREDENTIAL_FILE",
+];

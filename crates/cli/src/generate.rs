@@ -1,0 +1,94 @@
+//! `generate`: runs the generators of a manifest and prints their output keys.
+
+use std::collections::{BTreeMap, HashMap};
+
+use rolecall_engine::mint::Minted;
+use rolecall_engine::output::{KeyMap, Text, generator_keys, key_lines};
+use serde::Serialize;
+use zeroize::Zeroizing;
+
+use crate::args::{GenerateArgs, GenerateOutput};
+use crate::door::{Door, unexpected};
+use crate::grants::{Planned, full_name, plan_files};
+use crate::report::Failure;
+use crate::settings::Settings;
+use crate::terminal::Terminal;
+
+/// Runs the command.
+pub(crate) async fn run(
+    args: &GenerateArgs,
+    settings: &Settings,
+    terminal: Terminal,
+) -> Result<(), Failure> {
+    let door = Door::open(&args.source, settings, terminal).await?;
+    let result = answer(args, settings, &door).await;
+    door.close().await;
+    terminal.data(&result?)
+}
+
+async fn answer(args: &GenerateArgs, settings: &Settings, door: &Door) -> Result<Text, Failure> {
+    let planned = plan_files(&args.grants.files, &args.grants.choice, settings, door)?;
+    let names = distinct_names(&planned);
+    if args.output == GenerateOutput::Keys && names.len() > 1 {
+        return Err(Failure::usage("the files hold several grants, and keys prints one")
+            .hint(format!("choose one with --name: {}", names.join(", ")))
+            .hint("or print all of them with -o json or -o yaml"));
+    }
+    let minter = door.minter(planned.inputs);
+    let guards = args.guards.guards();
+    let mut minted = Vec::new();
+    for (grant, plan) in &planned.grants {
+        // Nothing is printed before all of them are there.
+        match door.mint(&minter, plan, &guards).await {
+            Ok(session) => minted.push(session),
+            Err(failure) if planned.grants.len() > 1 => {
+                return Err(failure.about(&full_name(grant)));
+            }
+            Err(failure) => return Err(failure),
+        }
+    }
+    minter.drain().await;
+    encode(&names, &minted, args.output)
+}
+
+fn encode(names: &[String], minted: &[Minted], output: GenerateOutput) -> Result<Text, Failure> {
+    match (minted, output) {
+        ([only], GenerateOutput::Keys) => Ok(key_lines(&generator_keys(&only.session))),
+        ([only], output) => map(&KeyMap(&only.session), output),
+        (several, output) => {
+            let sessions = several.iter().map(|minted| KeyMap(&minted.session));
+            let by_name: BTreeMap<&String, KeyMap<'_>> = names.iter().zip(sessions).collect();
+            map(&by_name, output)
+        }
+    }
+}
+
+fn map(value: &impl Serialize, output: GenerateOutput) -> Result<Text, Failure> {
+    let text = match output {
+        GenerateOutput::Yaml => {
+            serde_saphyr::to_string(value).map_err(|error| unexpected(&error))?
+        }
+        GenerateOutput::Json | GenerateOutput::Keys => {
+            let mut text = serde_json::to_string_pretty(value).map_err(|error| unexpected(&error))?;
+            text.push('\n');
+            text
+        }
+    };
+    Ok(Zeroizing::new(text))
+}
+
+/// The name of each grant, with its namespace where two share the name.
+fn distinct_names(planned: &Planned) -> Vec<String> {
+    let mut count: HashMap<&str, usize> = HashMap::new();
+    for (grant, _) in &planned.grants {
+        *count.entry(&grant.name).or_default() += 1;
+    }
+    let name = |(grant, _): &(rolecall_engine::grant::Grant, _)| {
+        if count.get(grant.name.as_str()) == Some(&1) {
+            grant.name.clone()
+        } else {
+            full_name(grant)
+        }
+    };
+    planned.grants.iter().map(name).collect()
+}

@@ -1,0 +1,212 @@
+//! From grants in files to plans, with every problem of every grant at once.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use rolecall_engine::arn::{Dialect, RoleArn};
+use rolecall_engine::error::{Error, SourceError};
+use rolecall_engine::grant::{Ask, Auth, Grant, ServiceAccountRef};
+use rolecall_engine::plan::{Plan, SourceSpec};
+use rolecall_engine::region::Region;
+use rolecall_engine::violation::{Violations, nearest};
+
+use crate::args::GrantChoiceArgs;
+use crate::documents::Documents;
+use crate::door::{Door, check_plan};
+use crate::inputs::Inputs;
+use crate::report::Failure;
+use crate::settings::Settings;
+use crate::source::{keys_of, read_token};
+
+/// The grants that were chosen, each with its plan.
+#[derive(Debug)]
+pub(crate) struct Planned {
+    pub(crate) grants: Vec<(Grant, Plan)>,
+    pub(crate) inputs: Arc<Inputs>,
+}
+
+/// Reads the files, chooses the grants and plans them.
+pub(crate) fn plan_files(
+    files: &[PathBuf],
+    choice: &GrantChoiceArgs,
+    settings: &Settings,
+    door: &Door,
+) -> Result<Planned, Failure> {
+    let invalid = |violations: &Violations| Failure::violations("the input is not valid", violations);
+    let mut violations = door.problems();
+    let mut documents = match Documents::read(files, door.dialect) {
+        Ok(documents) => documents,
+        Err(found) => {
+            violations.extend(found);
+            return Err(invalid(&violations));
+        }
+    };
+    documents.inputs.secrets_dir.clone_from(&choice.secrets_dir);
+    let chosen = choose(documents.grants, choice.name.as_deref())?;
+    let planner = Planner {
+        door,
+        inputs: &documents.inputs,
+        token_file: token_file(choice, settings, door),
+    };
+    let mut grants = Vec::new();
+    for grant in chosen {
+        for warning in &grant.warnings {
+            door.terminal.warn(&format!("{}: {warning}", full_name(&grant)));
+        }
+        if let Some(plan) = planner.plan(&grant, &mut violations) {
+            grants.push((grant, plan));
+        }
+    }
+    let grants = violations.into_result(Some(grants)).map_err(|found| invalid(&found))?;
+    Ok(Planned { grants, inputs: Arc::new(documents.inputs) })
+}
+
+/// `NAMESPACE/NAME`.
+pub(crate) fn full_name(grant: &Grant) -> String {
+    format!("{}/{}", grant.namespace, grant.name)
+}
+
+fn choose(grants: Vec<Grant>, name: Option<&str>) -> Result<Vec<Grant>, Failure> {
+    if grants.is_empty() {
+        return Err(Failure::usage("the files hold no grant").hint(
+            "a grant is a document of kind STSAssumeRoleToken or STSSessionToken",
+        ));
+    }
+    let Some(name) = name else { return Ok(grants) };
+    let names: Vec<String> = grants.iter().map(full_name).collect();
+    let chosen: Vec<Grant> = grants
+        .into_iter()
+        .filter(|grant| grant.name == name || full_name(grant) == name)
+        .collect();
+    match chosen.len() {
+        0 => {
+            let failure = Failure::usage(format!("the files hold no grant named {name}"));
+            let near = nearest(name, names.iter().filter_map(|full| full.rsplit('/').next()));
+            Err(match near {
+                Some(near) => failure.hint(format!("did you mean {near}?")),
+                None => failure.hint(format!("there are: {}", names.join(", "))),
+            })
+        }
+        1 => Ok(chosen),
+        _ => Err(Failure::usage(format!("the files hold several grants named {name}"))
+            .hint("write NAMESPACE/NAME")),
+    }
+}
+
+/// The flag, else the variable; emulated, only what the command line names.
+fn token_file(choice: &GrantChoiceArgs, settings: &Settings, door: &Door) -> Option<PathBuf> {
+    let variable = settings.web_identity_token_file.as_ref().filter(|_| door.emulation.is_none());
+    choice.web_identity_token_file.as_ref().or(variable).cloned()
+}
+
+struct Planner<'a> {
+    door: &'a Door,
+    inputs: &'a Inputs,
+    token_file: Option<PathBuf>,
+}
+
+impl Planner<'_> {
+    fn plan(&self, grant: &Grant, violations: &mut Violations) -> Option<Plan> {
+        let at = |field: &str| format!("{} {field}", full_name(grant));
+        let region = self.door.region(grant.region(), &at("spec.region"), violations);
+        let source = self.source(grant, violations);
+        let (region, (source, account_role)) = region.zip(source)?;
+        let plan = assemble(grant, region, source, account_role);
+        let duration_path = at("spec.requestParameters.sessionDuration");
+        check_plan(&plan, &duration_path, &at("spec.role"), violations);
+        Some(plan)
+    }
+
+    /// Who asks, and the role of the service account if it is one. What the source needs is looked
+    /// up here already, so that nothing is called for a grant that could not end well.
+    fn source(
+        &self,
+        grant: &Grant,
+        violations: &mut Violations,
+    ) -> Option<(SourceSpec, Option<RoleArn>)> {
+        if grant.auth().is_some() && self.door.default_source != SourceSpec::Ambient {
+            let path = format!("{} spec.auth", full_name(grant));
+            violations.push(path, "stands beside --profile: the grant says already who asks");
+            return None;
+        }
+        match grant.auth() {
+            None => Some((self.door.default_source.clone(), None)),
+            Some(Auth::Keys(keys)) => {
+                let namespace = grant.namespace.clone();
+                let found = keys_of(self.inputs, &namespace, keys);
+                keep(found, grant, "spec.auth.secretRef", violations)?;
+                Some((SourceSpec::Secret { namespace, keys: keys.clone() }, None))
+            }
+            Some(Auth::ServiceAccount(account)) => self.service_account(grant, account, violations),
+        }
+    }
+
+    fn service_account(
+        &self,
+        grant: &Grant,
+        account: &ServiceAccountRef,
+        violations: &mut Violations,
+    ) -> Option<(SourceSpec, Option<RoleArn>)> {
+        const PATH: &str = "spec.auth.jwt";
+        let role = self.inputs.account_role(&grant.namespace, &account.name);
+        let role = keep(role, grant, PATH, violations).and_then(|text| {
+            let path = format!("ServiceAccount {}/{}", grant.namespace, account.name);
+            violations.keep(&path, RoleArn::parse(text, self.dialect()))
+        });
+        let Some(token_file) = self.token_file.clone() else {
+            violations.push_with_hint(
+                format!("{} {PATH}", full_name(grant)),
+                format_args!("there is no token of ServiceAccount {}", account.name),
+                "give it with --web-identity-token-file, for example from kubectl create token",
+            );
+            return None;
+        };
+        keep(read_token(&token_file), grant, PATH, violations)?;
+        let source = SourceSpec::ServiceAccount { account: account.clone(), token_file };
+        Some((source, Some(role?)))
+    }
+
+    fn dialect(&self) -> Dialect {
+        self.door.dialect
+    }
+}
+
+fn assemble(
+    grant: &Grant,
+    region: Region,
+    source: SourceSpec,
+    account_role: Option<RoleArn>,
+) -> Plan {
+    match (&grant.ask, account_role) {
+        (Ask::SessionToken(spec), _) => Plan::session_token(region, source, spec.request.clone()),
+        (Ask::AssumeRole(spec), account_role) => {
+            let (via, last) = spec.requests(&grant.default_session_name());
+            match account_role {
+                Some(role) => {
+                    Plan::assume_role_with_web_identity(region, source, &role, via, last)
+                }
+                None => Plan::assume_role(region, source, via, last),
+            }
+        }
+    }
+}
+
+/// Keeps what a source has; a failure becomes a violation at a field of the grant.
+fn keep<T>(
+    found: Result<T, SourceError>,
+    grant: &Grant,
+    field: &str,
+    violations: &mut Violations,
+) -> Option<T> {
+    let error = match found {
+        Ok(found) => return Some(found),
+        Err(error) => error,
+    };
+    let path = format!("{} {field}", full_name(grant));
+    let problem = error.to_string();
+    match Error::from(error).hint() {
+        Some(hint) => violations.push_with_hint(path, problem, hint),
+        None => violations.push(path, problem),
+    }
+    None
+}

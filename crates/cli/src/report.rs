@@ -1,0 +1,143 @@
+//! What went wrong, for people and for the exit status.
+//!
+//! `error:` what was tried, then every fault of the input or `Caused by:` why it failed, then
+//! `hint:` what to do.
+
+use std::sync::Arc;
+
+use rolecall_engine::error::{Class, Error, Retry, SourceError};
+use rolecall_engine::violation::Violations;
+
+/// How a command failed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Exit {
+    /// 1: the rest, such as output that cannot be written.
+    Other,
+    /// 2: usage, a request that cannot be sent, something named that is missing.
+    Usage,
+    /// 3: refused, or a person must act.
+    Refused,
+    /// 4: try later.
+    Later,
+}
+
+impl Exit {
+    pub(crate) fn status(self) -> u8 {
+        match self {
+            Self::Other => 1,
+            Self::Usage => 2,
+            Self::Refused => 3,
+            Self::Later => 4,
+        }
+    }
+}
+
+/// A failure that is ready to be shown.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) exit: Exit,
+    summary: String,
+    problems: Vec<String>,
+    causes: Vec<String>,
+    hints: Vec<String>,
+}
+
+impl Failure {
+    pub(crate) fn new(exit: Exit, summary: impl Into<String>) -> Self {
+        let (problems, causes, hints) = (Vec::new(), Vec::new(), Vec::new());
+        Self { exit, summary: summary.into(), problems, causes, hints }
+    }
+
+    pub(crate) fn usage(summary: impl Into<String>) -> Self {
+        Self::new(Exit::Usage, summary)
+    }
+
+    pub(crate) fn cause(mut self, cause: impl Into<String>) -> Self {
+        self.causes.push(cause.into());
+        self
+    }
+
+    /// One of several faults that stand beside each other.
+    pub(crate) fn problem(mut self, problem: impl Into<String>) -> Self {
+        self.problems.push(problem.into());
+        self
+    }
+
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        let hint = hint.into();
+        if !self.hints.contains(&hint) {
+            self.hints.push(hint);
+        }
+        self
+    }
+
+    /// Every violation of an input.
+    pub(crate) fn violations(summary: impl Into<String>, violations: &Violations) -> Self {
+        violations.iter().fold(Self::usage(summary), |failure, violation| {
+            let failure = failure.problem(violation.to_string());
+            match &violation.hint {
+                Some(hint) => failure.hint(format!("{}: {hint}", violation.path)),
+                None => failure,
+            }
+        })
+    }
+
+    /// A session that the guards do not let out.
+    pub(crate) fn guards(violations: &Violations) -> Self {
+        let failure = Self::violations("a guard refused the session that STS gave", violations);
+        Self { exit: Exit::Refused, ..failure }
+            .hint("nothing of it was printed; it stays valid until it ends")
+    }
+
+    /// What the engine says, for the grant or role it was about.
+    pub(crate) fn engine(error: &Arc<Error>) -> Self {
+        let exit = match (error.as_ref(), error.class()) {
+            (Error::Plan(_), _) | (_, Class::NotSendable | Class::NoSource) => Exit::Usage,
+            (_, class) => match class.retry() {
+                Retry::Later => Exit::Later,
+                Retry::Never => Exit::Refused,
+            },
+        };
+        let mut failure = Self::new(exit, error.to_string());
+        let mut source = std::error::Error::source(error.as_ref());
+        while let Some(error) = source {
+            failure = failure.cause(error.to_string());
+            source = error.source();
+        }
+        match error.hint() {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
+    }
+
+    /// Says which grant it was about.
+    pub(crate) fn about(mut self, name: &str) -> Self {
+        self.summary = format!("{name}: {}", self.summary);
+        self
+    }
+
+    pub(crate) fn source(error: SourceError) -> Self {
+        Self::engine(&Arc::new(Error::from(error)))
+    }
+
+    /// The whole of it, as it goes to standard error.
+    pub(crate) fn render(&self) -> String {
+        let mut text = format!("error: {}\n", self.summary);
+        for problem in &self.problems {
+            text.push_str("  ");
+            text.push_str(problem);
+            text.push('\n');
+        }
+        for cause in &self.causes {
+            text.push_str("  Caused by: ");
+            text.push_str(cause);
+            text.push('\n');
+        }
+        for (index, hint) in self.hints.iter().enumerate() {
+            text.push_str(if index == 0 { "\nhint: " } else { "hint: " });
+            text.push_str(hint);
+            text.push('\n');
+        }
+        text
+    }
+}

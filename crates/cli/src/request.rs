@@ -1,0 +1,224 @@
+//! From flags, or from one grant of a file, to one plan.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use rolecall_engine::arn::RoleArn;
+use rolecall_engine::grant::{Parameters, ViaHop, check_policy_arn_count, check_via_count};
+use rolecall_engine::mint::Minted;
+use rolecall_engine::plan::Plan;
+use rolecall_engine::request::{
+    ExternalId, PolicyArn, RoleRequest, SessionDuration, SessionName, SessionPolicy, SessionTags,
+    SourceIdentity, seconds_from_text,
+};
+use rolecall_engine::violation::Violations;
+
+use crate::args::{ParameterArgs, RequestArgs};
+use crate::door::{Door, check_plan};
+use crate::grants::{full_name, plan_files};
+use crate::inputs::Inputs;
+use crate::report::Failure;
+use crate::settings::Settings;
+
+/// What `assume` and `exec` were asked for, and its session.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) plan: Plan,
+    pub(crate) minted: Minted,
+}
+
+/// Parses, plans and mints what `assume` and `exec` were asked for.
+pub(crate) async fn run(
+    args: &RequestArgs,
+    settings: &Settings,
+    door: &Door,
+) -> Result<Answer, Failure> {
+    let (plan, inputs) = plan_of(args, settings, door)?;
+    let minter = door.minter(inputs);
+    let minted = door.mint(&minter, &plan, &args.guards.guards()).await;
+    minter.drain().await;
+    Ok(Answer { plan, minted: minted? })
+}
+
+fn plan_of(
+    args: &RequestArgs,
+    settings: &Settings,
+    door: &Door,
+) -> Result<(Plan, Arc<Inputs>), Failure> {
+    match (&args.role, args.files.is_empty()) {
+        (Some(role), true) => {
+            let plan = from_flags(role, args, settings, door)?;
+            Ok((plan, Arc::new(Inputs::default())))
+        }
+        (None, false) => from_file(args, settings, door),
+        (Some(_), false) => Err(Failure::usage("ROLE_ARN stands beside -f: the grant names the role")),
+        (None, true) => Err(Failure::usage("there is no role")
+            .hint("give a ROLE_ARN, or a file with a grant by -f")),
+    }
+}
+
+fn from_file(
+    args: &RequestArgs,
+    settings: &Settings,
+    door: &Door,
+) -> Result<(Plan, Arc<Inputs>), Failure> {
+    let given = args.parameters.given();
+    if !given.is_empty() {
+        let flags = given.join(", ");
+        return Err(Failure::usage(format!("with -f the grant says what is asked, not {flags}"))
+            .hint("write it into the manifest's requestParameters"));
+    }
+    let planned = plan_files(&args.files, &args.choice, settings, door)?;
+    let names: Vec<String> = planned.grants.iter().map(|(grant, _)| full_name(grant)).collect();
+    let mut grants = planned.grants.into_iter();
+    match (grants.next(), grants.next()) {
+        (Some((_, plan)), None) => Ok((plan, planned.inputs)),
+        _ => Err(Failure::usage("the files hold several grants")
+            .hint(format!("choose one with --name: {}", names.join(", ")))),
+    }
+}
+
+fn from_flags(
+    role: &str,
+    args: &RequestArgs,
+    settings: &Settings,
+    door: &Door,
+) -> Result<Plan, Failure> {
+    let mut violations = door.problems();
+    let choice = &args.choice;
+    for (flag, is_given) in [
+        ("--name", choice.name.is_some()),
+        ("--secrets-dir", choice.secrets_dir.is_some()),
+        ("--web-identity-token-file", choice.web_identity_token_file.is_some()),
+    ] {
+        if is_given {
+            violations.push(flag, "goes with a grant given by -f");
+        }
+    }
+    let region = door.region(None, "--region", &mut violations);
+    let role = violations.keep("ROLE_ARN", RoleArn::parse(role, door.dialect));
+    let parameters = read_parameters(&args.parameters, &mut violations);
+    let name = default_session_name(settings);
+    let via = read_via(&args.parameters.via, &name, door, &mut violations);
+    let plan = region.zip(role).zip(parameters).map(|((region, role), parameters)| {
+        let last = parameters.request(role, &name);
+        let plan = Plan::assume_role(region, door.default_source.clone(), via, last);
+        check_plan(&plan, "--duration", "ROLE_ARN", &mut violations);
+        plan
+    });
+    violations
+        .into_result(plan)
+        .map_err(|found| Failure::violations("the request is not valid", &found))
+}
+
+fn read_parameters(args: &ParameterArgs, violations: &mut Violations) -> Option<Parameters> {
+    let before = violations.len();
+    let duration = args.duration.as_deref().and_then(|text| {
+        let seconds = violations.keep("--duration", seconds_from_text(text))?;
+        violations.keep("--duration", SessionDuration::from_seconds(seconds))
+    });
+    let session_name = args
+        .session_name
+        .as_deref()
+        .and_then(|text| violations.keep("--session-name", SessionName::parse(text)));
+    let external_id = args
+        .external_id
+        .as_deref()
+        .and_then(|text| violations.keep("--external-id", ExternalId::parse(text)));
+    let source_identity = args
+        .source_identity
+        .as_deref()
+        .and_then(|text| violations.keep("--source-identity", SourceIdentity::parse(text)));
+    let policy = args.policy.as_deref().and_then(|text| read_policy(text, violations));
+    check_policy_arn_count("--policy-arn", args.policy_arns.len(), violations);
+    let policy_arns = args
+        .policy_arns
+        .iter()
+        .filter_map(|text| violations.keep("--policy-arn", PolicyArn::parse(text)))
+        .collect();
+    let tags = read_tags(args, violations);
+    (violations.len() == before).then(|| Parameters {
+        session_name,
+        duration,
+        external_id,
+        source_identity,
+        tags: tags.unwrap_or_default(),
+        policy,
+        policy_arns,
+    })
+}
+
+/// A policy as JSON, or the name of a file that holds one.
+fn read_policy(text: &str, violations: &mut Violations) -> Option<SessionPolicy> {
+    if text.trim_start().starts_with('{') {
+        return violations.keep("--policy", SessionPolicy::parse(text));
+    }
+    let file = text.strip_prefix("file://").unwrap_or(text);
+    match std::fs::read_to_string(Path::new(file)) {
+        Ok(text) => violations.keep("--policy", SessionPolicy::parse(&text)),
+        Err(error) => {
+            violations.push("--policy", format_args!("{file} cannot be read: {error}"));
+            None
+        }
+    }
+}
+
+/// `KEY=VALUE`, split at the first `=`: values may hold more of them.
+fn read_tags(args: &ParameterArgs, violations: &mut Violations) -> Option<SessionTags> {
+    let mut tags = Vec::new();
+    for tag in &args.tags {
+        match tag.split_once('=') {
+            Some((key, value)) => tags.push((key.to_owned(), value.to_owned())),
+            None => violations.push("--tag", format_args!("'{tag}' is not KEY=VALUE")),
+        }
+    }
+    let transitive = args.transitive_tags.clone();
+    SessionTags::new(tags, transitive, "--tag", "--transitive-tag")
+        .map_err(|found| violations.extend(found))
+        .ok()
+}
+
+/// An ARN, or the JSON that stands in a grant's `via`.
+fn read_via(
+    hops: &[String],
+    name: &SessionName,
+    door: &Door,
+    violations: &mut Violations,
+) -> Vec<RoleRequest> {
+    check_via_count("--via", hops.len(), violations);
+    let mut requests = Vec::new();
+    for (index, text) in hops.iter().enumerate() {
+        let path = format!("--via[{index}]");
+        let hop = if text.trim_start().starts_with('{') {
+            match serde_json::from_str(text) {
+                Ok(value) => ViaHop::read(&value, &path, door.dialect, violations),
+                Err(error) => {
+                    let (line, column) = (error.line(), error.column());
+                    violations.push(&path, format_args!("is not JSON (line {line}, column {column})"));
+                    None
+                }
+            }
+        } else {
+            let role = violations.keep(&path, RoleArn::parse(text, door.dialect));
+            role.map(|role| ViaHop { role, parameters: Parameters::default() })
+        };
+        requests.extend(hop.map(|hop| hop.request(name)));
+    }
+    requests
+}
+
+/// `user@host`: the same from run to run, and a person reads it in CloudTrail.
+fn default_session_name(settings: &Settings) -> SessionName {
+    let user = settings.user.as_deref().unwrap_or("rolecall");
+    SessionName::made_from(&format!("{user}@{}", host_name()))
+}
+
+#[cfg(unix)]
+fn host_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+#[cfg(not(unix))]
+fn host_name() -> String {
+    "host".to_owned()
+}

@@ -1,0 +1,115 @@
+//! The engine's `Source` port for a person's machine: documents, token files, profiles, the default
+//! chain; or, emulated, the world's ambient caller and nothing of the machine.
+
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use rolecall_aws::{SharedConfig, sources};
+use rolecall_engine::error::SourceError;
+use rolecall_engine::grant::KeysRef;
+use rolecall_engine::plan::SourceSpec;
+use rolecall_engine::ports::Source;
+use rolecall_engine::region::Region;
+use rolecall_engine::session::{Credentials, Identity};
+use secrecy::{ExposeSecret, SecretString};
+use zeroize::Zeroizing;
+
+use crate::inputs::Inputs;
+
+/// Where the default chain leads.
+#[derive(Clone, Debug)]
+pub(crate) enum Ambient {
+    /// To the machine's own identity; `AWS_PROFILE`, where it is set.
+    Machine { profile: Option<String> },
+    /// To the caller of an emulated world, if it has one.
+    Emulated(Option<Identity>),
+}
+
+/// Identities as the command line's doors find them.
+#[derive(Debug)]
+pub(crate) struct DoorSource {
+    pub(crate) inputs: Arc<Inputs>,
+    pub(crate) ambient: Ambient,
+}
+
+impl DoorSource {
+    async fn find(&self, spec: &SourceSpec, region: &Region) -> Result<Identity, SourceError> {
+        match spec {
+            SourceSpec::Secret { namespace, keys } => Ok(Identity::Keys {
+                credentials: keys_of(&self.inputs, namespace, keys)?,
+                expires_at: None,
+                origin: spec.to_string(),
+            }),
+            SourceSpec::ServiceAccount { token_file, .. } => {
+                Ok(Identity::Token { token: read_token(token_file)?, origin: spec.to_string() })
+            }
+            SourceSpec::Profile(name) => sources::profile(name, region).await,
+            SourceSpec::Ambient => self.ambient(region).await,
+        }
+    }
+
+    async fn ambient(&self, region: &Region) -> Result<Identity, SourceError> {
+        match &self.ambient {
+            Ambient::Machine { profile } => {
+                // A mistyped AWS_PROFILE must not fall through to somebody else's identity.
+                if let Some(profile) = profile {
+                    SharedConfig::load(Some(profile)).await?;
+                }
+                sources::default_chain(region).await
+            }
+            Ambient::Emulated(Some(identity)) => Ok(identity.clone()),
+            Ambient::Emulated(None) => Err(SourceError::Missing {
+                what: "the emulated world has no ambient caller".to_owned(),
+                hint: Some("name one with ambient: in the world file".to_owned()),
+            }),
+        }
+    }
+}
+
+impl Source for DoorSource {
+    fn identity<'a>(
+        &'a self,
+        spec: &'a SourceSpec,
+        region: &'a Region,
+    ) -> Pin<Box<dyn Future<Output = Result<Identity, SourceError>> + Send + 'a>> {
+        Box::pin(self.find(spec, region))
+    }
+}
+
+/// The keys that a grant's `secretRef` names.
+pub(crate) fn keys_of(
+    inputs: &Inputs,
+    namespace: &str,
+    keys: &KeysRef,
+) -> Result<Credentials, SourceError> {
+    let value = |reference| inputs.secret_value(namespace, reference);
+    let key_id = value(&keys.access_key_id)?;
+    let secret = value(&keys.secret_access_key)?;
+    let token = keys.session_token.as_ref().map(value).transpose()?;
+    Credentials::accept(key_id.expose_secret().to_owned(), secret, token).map_err(|problem| {
+        let origin = format!("Secret {namespace}/{}", keys.access_key_id.name);
+        SourceError::Invalid { origin, problem }
+    })
+}
+
+/// A token from a file; a line break at its end is not part of it.
+pub(crate) fn read_token(file: &Path) -> Result<SecretString, SourceError> {
+    const HINT: &str = "give the file with --web-identity-token-file";
+    let bytes = std::fs::read(file).map(Zeroizing::new).map_err(|error| SourceError::Missing {
+        what: format!("the web identity token {} cannot be read: {error}", file.display()),
+        hint: Some(HINT.to_owned()),
+    })?;
+    let token = std::str::from_utf8(&bytes).unwrap_or_default().trim();
+    // Bounds: https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html
+    if !(4..=20_000).contains(&token.len()) || !token.bytes().all(|b| b.is_ascii_graphic()) {
+        return Err(SourceError::Missing {
+            what: format!(
+                "{} does not hold a web identity token: a token is 4 to 20000 visible characters",
+                file.display()
+            ),
+            hint: Some(HINT.to_owned()),
+        });
+    }
+    Ok(SecretString::from(token))
+}

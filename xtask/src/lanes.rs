@@ -1,0 +1,57 @@
+//! The lanes of the gate. Each prints its name and its minutes; none is skipped.
+
+use std::process::Command;
+
+use anyhow::Result;
+
+use crate::judge;
+use crate::tools::{cargo, cargo_tool, root, run, say};
+
+/// Every test that needs nothing but Rust.
+pub(crate) fn test() -> Result<()> {
+    run(&mut cargo(&["test", "--workspace", "--locked"]))
+}
+
+/// The gate of a landing.
+pub(crate) fn ci() -> Result<()> {
+    lane("test", test)?;
+    lane("format", || run(&mut cargo(&["fmt", "--all", "--check"])))?;
+    lane("lints", || {
+        let arguments = ["clippy", "--workspace", "--all-targets", "--locked", "--", "-Dwarnings"];
+        run(&mut cargo(&arguments))
+    })?;
+    lane("crates alone", || {
+        for package in ["rolecall-engine", "rolecall-aws", "rolecall-emulator"] {
+            run(&mut cargo(&["check", "--locked", "--package", package]))?;
+        }
+        Ok(())
+    })?;
+    lane("docs", || {
+        let mut doc = cargo(&["doc", "--workspace", "--no-deps", "--locked"]);
+        run(doc.env("RUSTDOCFLAGS", "-Dwarnings"))
+    })?;
+    lane("dependencies", || {
+        let mut deny = Command::new(cargo_tool("cargo-deny", DENY_VERSION)?);
+        let arguments = ["--offline", "check", "bans", "licenses", "sources"];
+        run(deny.args(arguments).current_dir(root()))
+    })?;
+    lane("judges: AWS CLI and boto3", judge::judge_all)?;
+    say("ran: test, format, lints, crates alone, docs, dependencies, judges; skipped: nothing");
+    Ok(())
+}
+
+/// Formats the code.
+pub(crate) fn format() -> Result<()> {
+    run(&mut cargo(&["fmt", "--all"]))
+}
+
+fn lane(name: &str, work: impl FnOnce() -> Result<()>) -> Result<()> {
+    say(&format!("── {name}"));
+    #[expect(clippy::disallowed_methods, reason = "a person wants to know how long a lane took")]
+    let start = std::time::Instant::now();
+    work()?;
+    say(&format!("── {name}: ok, {:.1} min", start.elapsed().as_secs_f64() / 60.0));
+    Ok(())
+}
+
+const DENY_VERSION: &str = "0.20.2";
