@@ -14,7 +14,10 @@ pub(crate) fn judge_all() -> Result<()> {
     let program = target()?.join("debug").join("rolecall");
     let emulator = RunningEmulator::start(&program)?;
     let judge = root().join("xtask").join("python").join("judge.py");
-    run(Command::new(python(&PACKAGES)?).arg(judge).arg(&program).envs(emulator.environment.clone()))
+    run(Command::new(python(&PACKAGES)?)
+        .arg(judge)
+        .arg(&program)
+        .envs(emulator.environment.clone()))
 }
 
 /// The outside judges' packages, by version.

@@ -43,7 +43,8 @@ pub(crate) fn cache() -> Result<PathBuf> {
         (None, None) => bail!("neither XDG_CACHE_HOME nor HOME is set"),
     };
     let folder = base.join("rolecall-tools");
-    std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    std::fs::create_dir_all(&folder)
+        .with_context(|| format!("cannot make {}", folder.display()))?;
     Ok(folder)
 }
 

@@ -28,9 +28,7 @@ where
         SdkError::ServiceError(context) => {
             let status = context.raw().status().as_u16();
             let (code, message) = match (context.err().code(), context.err().message()) {
-                (Some(code), message) => {
-                    (code.to_owned(), message.unwrap_or_default().to_owned())
-                }
+                (Some(code), message) => (code.to_owned(), message.unwrap_or_default().to_owned()),
                 (None, _) => match foreign_error(context.raw()) {
                     Some(found) => found,
                     None => return StsFailure::Unreadable { status },

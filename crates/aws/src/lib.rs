@@ -7,9 +7,11 @@
 
 pub mod sources;
 
+mod endpoint;
 mod failure;
 mod shared_config;
 mod sts;
 
+pub use endpoint::{Endpoint, InvalidEndpoint};
 pub use shared_config::SharedConfig;
-pub use sts::{Endpoint, InvalidEndpoint, StsClient};
+pub use sts::StsClient;

@@ -25,10 +25,11 @@ impl SharedConfig {
     pub async fn load(profile: Option<&str>) -> Result<Self, SourceError> {
         let (fs, env) = (Fs::real(), Env::real());
         let files = EnvConfigFiles::default();
-        let profiles = load(&fs, &env, &files, None).await.map_err(|error| SourceError::Missing {
-            what: format!("the AWS config files cannot be read: {}", chain_of(&error)),
-            hint: None,
-        })?;
+        let profiles =
+            load(&fs, &env, &files, None).await.map_err(|error| SourceError::Missing {
+                what: format!("the AWS config files cannot be read: {}", chain_of(&error)),
+                hint: None,
+            })?;
         let selected = profile.unwrap_or("default").to_owned();
         let config = Self { profiles, selected };
         match profile {
@@ -47,7 +48,9 @@ impl SharedConfig {
         names.sort_unstable();
         let hint = match nearest(name, names.iter().copied()) {
             Some(near) => format!("did you mean {near}?"),
-            None if names.is_empty() => "there is no profile at all in the AWS config files".to_owned(),
+            None if names.is_empty() => {
+                "there is no profile at all in the AWS config files".to_owned()
+            }
             None => format!("there are: {}", names.join(", ")),
         };
         SourceError::Missing { what: format!("there is no profile {name}"), hint: Some(hint) }

@@ -107,13 +107,18 @@ impl Place {
                 "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not both set".to_owned()
             }
             Self::Profile => "the profile is missing or has no credentials".to_owned(),
-            Self::WebIdentity => "AWS_WEB_IDENTITY_TOKEN_FILE or AWS_ROLE_ARN is not set".to_owned(),
+            Self::WebIdentity => {
+                "AWS_WEB_IDENTITY_TOKEN_FILE or AWS_ROLE_ARN is not set".to_owned()
+            }
             Self::Container => "AWS_CONTAINER_CREDENTIALS_FULL_URI is not set".to_owned(),
             Self::Instance => reason_of(error),
         }
     }
 
-    async fn credentials(self, config: &ProviderConfig) -> Result<SdkCredentials, CredentialsError> {
+    async fn credentials(
+        self,
+        config: &ProviderConfig,
+    ) -> Result<SdkCredentials, CredentialsError> {
         match self {
             Self::Environment => {
                 EnvironmentVariableCredentialsProvider::new().provide_credentials().await

@@ -1,4 +1,5 @@
 //! What was typed. What it means is decided in the doors.
+#![expect(clippy::doc_markdown, reason = "the comments of fields are help texts")]
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -11,8 +12,10 @@ use rolecall_engine::request::seconds_from_text;
 /// Turns an identity you already hold into short-lived AWS credentials for a role
 #[derive(Debug, Parser)]
 #[command(version, propagate_version = true, disable_help_subcommand = true)]
-#[command(after_help = "Exit status: 0 done, 1 output that cannot be written, 2 usage or something \
-missing, 3 refused, 4 try later; exec 125 for all of these, else the command's own.")]
+#[command(
+    after_help = "Exit status: 0 done, 1 output that cannot be written, 2 usage or something \
+missing, 3 refused, 4 try later; exec 125 for all of these, else the command's own."
+)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) verbosity: Verbosity,

@@ -25,7 +25,7 @@ pub(crate) async fn run(
     let door = Door::open(source, settings, terminal).await?;
     let answer = request(&args.request, settings, &door).await;
     door.close().await;
-    terminal.data(&encode(&answer?, args.output)?)
+    Terminal::data(&encode(&answer?, args.output)?)
 }
 
 fn encode(answer: &Answer, output: AssumeOutput) -> Result<Text, Failure> {

@@ -99,9 +99,8 @@ impl Documents {
     /// Two grants of one name in one namespace: which one is meant cannot be told.
     fn find_twins(&self, violations: &mut Violations) {
         for (index, grant) in self.grants.iter().enumerate() {
-            let is_twin = |other: &&Grant| {
-                other.name == grant.name && other.namespace == grant.namespace
-            };
+            let is_twin =
+                |other: &&Grant| other.name == grant.name && other.namespace == grant.namespace;
             if self.grants.iter().take(index).any(|other| is_twin(&other)) {
                 let path = format!("{}/{}", grant.namespace, grant.name);
                 violations.push(path, "is the name of two grants");
@@ -183,14 +182,13 @@ fn parse(text: &str) -> Result<Vec<Value>, NotYaml> {
 ///
 /// Why it cannot be read, as the rest of a sentence.
 fn read_text(file: &Path) -> Result<Zeroizing<String>, String> {
-    let open: std::io::Result<Box<dyn Read>> = if file == Path::new("-") {
-        Ok(Box::new(std::io::stdin()))
-    } else {
-        std::fs::File::open(file).map(|file| Box::new(file) as Box<dyn Read>)
-    };
     let mut bytes = Zeroizing::new(Vec::new());
-    open.and_then(|reader| reader.take(MAX_BYTES + 1).read_to_end(&mut bytes))
-        .map_err(|error| format!("cannot be read: {error}"))?;
+    let read = if file == Path::new("-") {
+        std::io::stdin().take(MAX_BYTES + 1).read_to_end(&mut bytes)
+    } else {
+        std::fs::File::open(file).and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes))
+    };
+    read.map_err(|error| format!("cannot be read: {error}"))?;
     if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > MAX_BYTES {
         return Err(format!("is larger than {} MiB", MAX_BYTES / (1024 * 1024)));
     }

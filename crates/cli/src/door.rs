@@ -50,7 +50,7 @@ impl Door {
         };
         let mut problems = Violations::new();
         if let Some(world) = &args.emulate {
-            let emulation = Emulation::start(world, terminal).await?;
+            let emulation = Emulation::start(world).await?;
             let own = args.region.as_deref();
             let region = own.and_then(|text| parse_region("--region", text, &mut problems));
             return Ok(Self {
@@ -127,7 +127,8 @@ impl Door {
                 "STS gave no expiry: the credentials are taken to end 15 minutes after the answer",
             );
         } else if session.ends_at() <= now {
-            self.terminal.warn("by this machine's clock the credentials have ended: check the clock");
+            self.terminal
+                .warn("by this machine's clock the credentials have ended: check the clock");
         }
         guards.check(session, now).map_err(|violations| Failure::guards(&violations))?;
         Ok(minted)
@@ -212,4 +213,3 @@ fn parse_region(path: &str, text: &str, problems: &mut Violations) -> Option<Reg
 pub(crate) fn unexpected(error: &dyn std::fmt::Display) -> Failure {
     Failure::new(Exit::Other, "could not put the answer into words").cause(error.to_string())
 }
-

@@ -13,7 +13,7 @@ use crate::terminal::Terminal;
 /// Runs the command.
 pub(crate) async fn run(args: &EmulateArgs, terminal: Terminal) -> Result<(), Failure> {
     match &args.command {
-        Some(EmulateCommand::Token(token)) => print_token(token, terminal),
+        Some(EmulateCommand::Token(token)) => print_token(token),
         None => serve(&args.serve, terminal).await,
     }
 }
@@ -22,7 +22,7 @@ async fn serve(args: &EmulateServeArgs, terminal: Terminal) -> Result<(), Failur
     let world = load_world(args.world.as_deref())?;
     let environment = environment(&world);
     let emulator = start(world, args.listen).await?;
-    terminal.data(&format!("{}{environment}", addresses(&emulator)))?;
+    Terminal::data(&format!("{}{environment}", addresses(&emulator)))?;
     terminal.note("an emulated STS is running; end it with Ctrl-C");
     ended().await.map_err(|error| {
         Failure::new(Exit::Other, "could not wait for a signal").cause(error.to_string())
@@ -54,7 +54,7 @@ fn environment(world: &rolecall_emulator::World) -> String {
     lines.join("\n")
 }
 
-fn print_token(args: &EmulateTokenArgs, terminal: Terminal) -> Result<(), Failure> {
+fn print_token(args: &EmulateTokenArgs) -> Result<(), Failure> {
     let world = load_world(args.world.as_deref())?;
     let request = TokenRequest {
         issuer: args.issuer.clone(),
@@ -65,7 +65,7 @@ fn print_token(args: &EmulateTokenArgs, terminal: Terminal) -> Result<(), Failur
     let token = world.sign_token(&request, SystemClock.now()).map_err(|error| {
         Failure::usage("the world cannot sign this token").cause(error.to_string())
     })?;
-    terminal.data(&format!("{token}\n"))
+    Terminal::data(&format!("{token}\n"))
 }
 
 /// Waits for Ctrl-C or, on Unix, for the signal that service managers send.

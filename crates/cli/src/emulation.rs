@@ -23,14 +23,14 @@ pub(crate) struct Emulation {
 
 impl Emulation {
     /// Starts the emulator and says so, whatever `--quiet` says.
-    pub(crate) async fn start(world: &Path, terminal: Terminal) -> Result<Self, Failure> {
+    pub(crate) async fn start(world: &Path) -> Result<Self, Failure> {
         let world = load_world(Some(world).filter(|path| !path.as_os_str().is_empty()))?;
         let region = Region::parse(world.region()).map_err(|problem| {
             Failure::usage("the world file is not valid").problem(format!("region: {problem}"))
         })?;
         let listen = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
         let emulator = start(world, listen).await?;
-        terminal.banner("EMULATED: no call leaves this machine, and the credentials open nothing");
+        Terminal::banner("EMULATED: no call leaves this machine, and the credentials open nothing");
         Ok(Self { emulator, region })
     }
 
@@ -83,10 +83,7 @@ pub(crate) fn load_world(file: Option<&Path>) -> Result<World, Failure> {
 }
 
 /// Starts an emulator on the machine's clock.
-pub(crate) async fn start(
-    world: World,
-    listen: std::net::SocketAddr,
-) -> Result<Emulator, Failure> {
+pub(crate) async fn start(world: World, listen: std::net::SocketAddr) -> Result<Emulator, Failure> {
     let options = Options { listen, clock: Arc::new(|| SystemClock.now()) };
     Emulator::start(world, options).await.map_err(|error| {
         Failure::new(Exit::Other, format!("the emulator cannot listen on {listen}"))

@@ -46,7 +46,7 @@ pub(crate) async fn run(
         return Ok(Next::Replace(Box::new(command)));
     };
     command.env("AWS_ENDPOINT_URL_STS", emulation.endpoint()?.as_str());
-    let status = wait(command, terminal).await;
+    let status = wait(command).await;
     door.close().await;
     Ok(Next::Done(status))
 }
@@ -68,29 +68,29 @@ fn prepare(words: &[OsString], answer: &Answer) -> Result<Command, Failure> {
 
 /// Replaces this process; comes back only with the status of a failure.
 #[cfg(unix)]
-pub(crate) fn replace(mut command: Command, terminal: Terminal) -> u8 {
+pub(crate) fn replace(mut command: Command) -> u8 {
     use std::os::unix::process::CommandExt;
     let error = command.exec();
-    could_not_run(&command, &error, terminal)
+    could_not_run(&command, &error)
 }
 
 /// Runs the command and takes over its status, where a process cannot be replaced.
 #[cfg(not(unix))]
-pub(crate) fn replace(mut command: Command, terminal: Terminal) -> u8 {
+pub(crate) fn replace(mut command: Command) -> u8 {
     match command.status() {
         Ok(status) => status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1),
-        Err(error) => could_not_run(&command, &error, terminal),
+        Err(error) => could_not_run(&command, &error),
     }
 }
 
 /// Runs the command beside the emulator. The terminal sends Ctrl-C to both; only the command acts
 /// on it.
-async fn wait(command: Command, terminal: Terminal) -> u8 {
+async fn wait(command: Command) -> u8 {
     let mut command = tokio::process::Command::from(command);
     command.kill_on_drop(true);
     let mut child = match command.spawn() {
         Ok(child) => child,
-        Err(error) => return could_not_run(command.as_std(), &error, terminal),
+        Err(error) => return could_not_run(command.as_std(), &error),
     };
     loop {
         tokio::select! {
@@ -113,10 +113,10 @@ fn status_of(status: std::process::ExitStatus) -> u8 {
 }
 
 /// 126 and 127, as a shell says it.
-fn could_not_run(command: &Command, error: &io::Error, terminal: Terminal) -> u8 {
+fn could_not_run(command: &Command, error: &io::Error) -> u8 {
     let program = command.get_program().to_string_lossy();
     let failure = Failure::usage(format!("could not run {program}")).cause(error.to_string());
-    terminal.failure(&failure);
+    Terminal::failure(&failure);
     if error.kind() == io::ErrorKind::NotFound { 127 } else { 126 }
 }
 

@@ -23,7 +23,7 @@ pub(crate) async fn run(
     let door = Door::open(&args.source, settings, terminal).await?;
     let result = answer(args, settings, &door).await;
     door.close().await;
-    terminal.data(&result?)
+    Terminal::data(&result?)
 }
 
 async fn answer(args: &GenerateArgs, settings: &Settings, door: &Door) -> Result<Text, Failure> {
@@ -69,7 +69,8 @@ fn map(value: &impl Serialize, output: GenerateOutput) -> Result<Text, Failure> 
             serde_saphyr::to_string(value).map_err(|error| unexpected(&error))?
         }
         GenerateOutput::Json | GenerateOutput::Keys => {
-            let mut text = serde_json::to_string_pretty(value).map_err(|error| unexpected(&error))?;
+            let mut text =
+                serde_json::to_string_pretty(value).map_err(|error| unexpected(&error))?;
             text.push('\n');
             text
         }

@@ -32,7 +32,8 @@ pub(crate) fn plan_files(
     settings: &Settings,
     door: &Door,
 ) -> Result<Planned, Failure> {
-    let invalid = |violations: &Violations| Failure::violations("the input is not valid", violations);
+    let invalid =
+        |violations: &Violations| Failure::violations("the input is not valid", violations);
     let mut violations = door.problems();
     let mut documents = match Documents::read(files, door.dialect) {
         Ok(documents) => documents,
@@ -43,11 +44,8 @@ pub(crate) fn plan_files(
     };
     documents.inputs.secrets_dir.clone_from(&choice.secrets_dir);
     let chosen = choose(documents.grants, choice.name.as_deref())?;
-    let planner = Planner {
-        door,
-        inputs: &documents.inputs,
-        token_file: token_file(choice, settings, door),
-    };
+    let planner =
+        Planner { door, inputs: &documents.inputs, token_file: token_file(choice, settings, door) };
     let mut grants = Vec::new();
     for grant in chosen {
         for warning in &grant.warnings {
@@ -68,16 +66,13 @@ pub(crate) fn full_name(grant: &Grant) -> String {
 
 fn choose(grants: Vec<Grant>, name: Option<&str>) -> Result<Vec<Grant>, Failure> {
     if grants.is_empty() {
-        return Err(Failure::usage("the files hold no grant").hint(
-            "a grant is a document of kind STSAssumeRoleToken or STSSessionToken",
-        ));
+        return Err(Failure::usage("the files hold no grant")
+            .hint("a grant is a document of kind STSAssumeRoleToken or STSSessionToken"));
     }
     let Some(name) = name else { return Ok(grants) };
     let names: Vec<String> = grants.iter().map(full_name).collect();
-    let chosen: Vec<Grant> = grants
-        .into_iter()
-        .filter(|grant| grant.name == name || full_name(grant) == name)
-        .collect();
+    let chosen: Vec<Grant> =
+        grants.into_iter().filter(|grant| grant.name == name || full_name(grant) == name).collect();
     match chosen.len() {
         0 => {
             let failure = Failure::usage(format!("the files hold no grant named {name}"));
@@ -182,9 +177,7 @@ fn assemble(
         (Ask::AssumeRole(spec), account_role) => {
             let (via, last) = spec.requests(&grant.default_session_name());
             match account_role {
-                Some(role) => {
-                    Plan::assume_role_with_web_identity(region, source, &role, via, last)
-                }
+                Some(role) => Plan::assume_role_with_web_identity(region, source, &role, via, last),
                 None => Plan::assume_role(region, source, via, last),
             }
         }

@@ -72,7 +72,9 @@ impl Inputs {
         let KeyRef { name, key } = reference;
         if let Some(values) = self.secrets.get(&(namespace.to_owned(), name.clone())) {
             return values.get(key).cloned().ok_or_else(|| SourceError::Missing {
-                what: format!("cannot find secret data for key: \"{key}\" in Secret {namespace}/{name}"),
+                what: format!(
+                    "cannot find secret data for key: \"{key}\" in Secret {namespace}/{name}"
+                ),
                 hint: Some(known_keys(values)),
             });
         }
@@ -141,7 +143,11 @@ fn decode(text: &str) -> Option<SecretString> {
 fn known_keys(values: &HashMap<String, SecretString>) -> String {
     let mut keys: Vec<&str> = values.keys().map(String::as_str).collect();
     keys.sort_unstable();
-    if keys.is_empty() { "it has no keys".to_owned() } else { format!("it has {}", keys.join(", ")) }
+    if keys.is_empty() {
+        "it has no keys".to_owned()
+    } else {
+        format!("it has {}", keys.join(", "))
+    }
 }
 
 fn read_value(path: &Path) -> Result<SecretString, SourceError> {

@@ -40,7 +40,7 @@ fn main() -> ExitCode {
     match run(&cli.command, terminal) {
         Ok(status) => ExitCode::from(status),
         Err(failure) => {
-            terminal.failure(&failure);
+            Terminal::failure(&failure);
             ExitCode::from(if is_exec { EXEC_FAILURE } else { failure.exit.status() })
         }
     }
@@ -49,9 +49,8 @@ fn main() -> ExitCode {
 fn run(command: &Command, terminal: Terminal) -> Result<u8, Failure> {
     let settings = Settings::from_environment();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| {
-        Failure::new(Exit::Other, "could not start").cause(error.to_string())
-    })?;
+    let runtime = runtime
+        .map_err(|error| Failure::new(Exit::Other, "could not start").cause(error.to_string()))?;
     match command {
         Command::Generate(args) => {
             runtime.block_on(generate::run(args, &settings, terminal)).map(|()| 0)
@@ -64,7 +63,7 @@ fn run(command: &Command, terminal: Terminal) -> Result<u8, Failure> {
             let next = runtime.block_on(exec::run(args, &settings, terminal))?;
             drop(runtime);
             Ok(match next {
-                exec::Next::Replace(command) => exec::replace(*command, terminal),
+                exec::Next::Replace(command) => exec::replace(*command),
                 exec::Next::Done(status) => status,
             })
         }
@@ -75,7 +74,11 @@ fn run(command: &Command, terminal: Terminal) -> Result<u8, Failure> {
 fn refuse_usage(error: &clap::Error) -> ExitCode {
     let printed = error.print();
     if !error.use_stderr() {
-        return if printed.is_ok() { ExitCode::SUCCESS } else { ExitCode::from(Exit::Other.status()) };
+        return if printed.is_ok() {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::from(Exit::Other.status())
+        };
     }
     let mut words = std::env::args_os().skip(1);
     let command = words.find(|word| !word.to_string_lossy().starts_with('-'));

@@ -51,7 +51,9 @@ fn plan_of(
             Ok((plan, Arc::new(Inputs::default())))
         }
         (None, false) => from_file(args, settings, door),
-        (Some(_), false) => Err(Failure::usage("ROLE_ARN stands beside -f: the grant names the role")),
+        (Some(_), false) => {
+            Err(Failure::usage("ROLE_ARN stands beside -f: the grant names the role"))
+        }
         (None, true) => Err(Failure::usage("there is no role")
             .hint("give a ROLE_ARN, or a file with a grant by -f")),
     }
@@ -194,7 +196,8 @@ fn read_via(
                 Ok(value) => ViaHop::read(&value, &path, door.dialect, violations),
                 Err(error) => {
                     let (line, column) = (error.line(), error.column());
-                    violations.push(&path, format_args!("is not JSON (line {line}, column {column})"));
+                    violations
+                        .push(&path, format_args!("is not JSON (line {line}, column {column})"));
                     None
                 }
             }

@@ -17,7 +17,7 @@ impl Terminal {
     }
 
     /// Writes data in one go and makes sure that it is out.
-    pub(crate) fn data(self, text: &str) -> Result<(), Failure> {
+    pub(crate) fn data(text: &str) -> Result<(), Failure> {
         let mut out = io::stdout().lock();
         out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|error| {
             Failure::new(Exit::Other, "could not write to standard output").cause(error.to_string())
@@ -46,11 +46,11 @@ impl Terminal {
     }
 
     /// What `--quiet` does not silence.
-    pub(crate) fn banner(self, text: &str) {
+    pub(crate) fn banner(text: &str) {
         to_stderr(&format!("{text}\n"));
     }
 
-    pub(crate) fn failure(self, failure: &Failure) {
+    pub(crate) fn failure(failure: &Failure) {
         to_stderr(&failure.render());
     }
 }

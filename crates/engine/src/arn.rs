@@ -206,10 +206,7 @@ mod tests {
 
     #[test]
     fn what_is_not_a_role_is_named() {
-        check(
-            "arn:aws:iam::111122223333:user/alice",
-            Err("is the ARN of a user, not of a role"),
-        );
+        check("arn:aws:iam::111122223333:user/alice", Err("is the ARN of a user, not of a role"));
         check(
             "arn:aws:sts::111122223333:assumed-role/reader/me",
             Err("is the ARN of a role session, not of a role"),
@@ -230,7 +227,8 @@ mod tests {
 
     #[test]
     fn other_servers_have_other_forms() {
-        for text in ["urn:ecs:iam::NS123:role/X1234", "arn:xxx:xxx:xxx:xxxx", "arn:aws:iam:::role/R"]
+        for text in
+            ["urn:ecs:iam::NS123:role/X1234", "arn:xxx:xxx:xxx:xxxx", "arn:aws:iam:::role/R"]
         {
             assert!(RoleArn::parse(text, Dialect::Compatible).is_ok(), "{text}");
         }

@@ -19,7 +19,11 @@ pub struct Fields<'a> {
 
 impl<'a> Fields<'a> {
     /// Opens `value`, which must be an object.
-    pub fn of(value: &'a Value, path: impl Into<String>, violations: &mut Violations) -> Option<Self> {
+    pub fn of(
+        value: &'a Value,
+        path: impl Into<String>,
+        violations: &mut Violations,
+    ) -> Option<Self> {
         let path = path.into();
         match value {
             Value::Object(map) => Some(Self { path, map, asked: Vec::new() }),
@@ -89,7 +93,8 @@ impl<'a> Fields<'a> {
         let value = self.value(key)?;
         let number = value.as_i64();
         if number.is_none() {
-            violations.push(self.path_of(key), WrongType { wanted: "a whole number", found: value });
+            violations
+                .push(self.path_of(key), WrongType { wanted: "a whole number", found: value });
         }
         number
     }
@@ -144,7 +149,9 @@ impl<'a> Fields<'a> {
                 nearest(key, self.asked.iter().copied()).map(|near| format!("did you mean {near}?"))
             });
             match hint {
-                Some(hint) => violations.push_with_hint(path, "is not a field of this object", hint),
+                Some(hint) => {
+                    violations.push_with_hint(path, "is not a field of this object", hint);
+                }
                 None => violations.push(path, "is not a field of this object"),
             }
         }

@@ -133,7 +133,9 @@ mod tests {
         result
     }
 
-    async fn fifty(result: Result<u8, &'static str>) -> (usize, Vec<Result<u8, Arc<&'static str>>>) {
+    async fn fifty(
+        result: Result<u8, &'static str>,
+    ) -> (usize, Vec<Result<u8, Arc<&'static str>>>) {
         let flights = Arc::new(Flights::new());
         let calls = Count::default();
         let waiters: Vec<_> = (0..50)

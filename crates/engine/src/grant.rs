@@ -161,9 +161,9 @@ impl AssumeRoleSpec {
         let auth = Auth::read_in(&mut spec, warnings, violations);
         let via = read_via(&mut spec, dialect, violations);
         let parameters = Parameters::read_in(&mut spec, violations);
-        check_source_identity(&via, parameters.as_ref(), violations);
+        check_source_identity(&via, &parameters, violations);
         spec.finish(violations, words_of_stores);
-        Some(Self { region: region?, auth: auth?, via, role: role?, parameters: parameters? })
+        Some(Self { region: region?, auth: auth?, via, role: role?, parameters })
     }
 
     /// The hops of this grant as requests; `default_name` names those that have no name.
@@ -185,7 +185,7 @@ impl ViaHop {
         let role = read_role(&mut fields, dialect, violations);
         let parameters = Parameters::read_hop(&mut fields, violations);
         fields.finish(violations, words_of_stores);
-        Some(Self { role: role?, parameters: parameters? })
+        Some(Self { role: role?, parameters })
     }
 
     /// This hop as a request.
@@ -213,10 +213,10 @@ impl SessionTokenSpec {
         }
         let request = match spec.object("requestParameters", violations) {
             Some(block) => read_session_token_parameters(block, warnings, violations),
-            None => Some(SessionTokenRequest::default()),
+            None => SessionTokenRequest::default(),
         };
         spec.finish(violations, |_| None);
-        Some(Self { region: region?, auth: auth?, request: request? })
+        Some(Self { region: region?, auth: auth?, request })
     }
 }
 
@@ -224,7 +224,7 @@ fn read_session_token_parameters(
     mut block: Fields<'_>,
     warnings: &mut Vec<String>,
     violations: &mut Violations,
-) -> Option<SessionTokenRequest> {
+) -> SessionTokenRequest {
     let duration = block.integer("sessionDuration", violations).and_then(|seconds| {
         let path = block.path_of("sessionDuration");
         violations.keep(&path, SessionTokenDuration::from_seconds(seconds))
@@ -241,7 +241,7 @@ fn read_session_token_parameters(
         warnings.push(format!("{}: an MFA code works once", block.path_of("tokenCode")));
     }
     block.finish(violations, |_| None);
-    Some(SessionTokenRequest { duration, mfa: serial.zip(code) })
+    SessionTokenRequest { duration, mfa: serial.zip(code) }
 }
 
 fn read_api_version(top: &mut Fields<'_>, violations: &mut Violations) {
@@ -305,10 +305,7 @@ fn read_role(
 fn read_via(spec: &mut Fields<'_>, dialect: Dialect, violations: &mut Violations) -> Vec<ViaHop> {
     let items = spec.list("via", violations).unwrap_or_default();
     check_via_count(&spec.path_of("via"), items.len(), violations);
-    items
-        .iter()
-        .filter_map(|(path, item)| ViaHop::read(item, path, dialect, violations))
-        .collect()
+    items.iter().filter_map(|(path, item)| ViaHop::read(item, path, dialect, violations)).collect()
 }
 
 /// A chain has at most eight earlier hops.
@@ -320,13 +317,9 @@ pub fn check_via_count(path: &str, count: usize, violations: &mut Violations) {
 }
 
 /// STS fixes the source identity at the first hop that sets one.
-fn check_source_identity(
-    via: &[ViaHop],
-    last: Option<&Parameters>,
-    violations: &mut Violations,
-) {
+fn check_source_identity(via: &[ViaHop], last: &Parameters, violations: &mut Violations) {
     let mut set = None;
-    let hops = via.iter().map(|hop| &hop.parameters).chain(last);
+    let hops = via.iter().map(|hop| &hop.parameters).chain([last]);
     for identity in hops.filter_map(|parameters| parameters.source_identity.as_ref()) {
         match set {
             Some(first) if first != identity => violations.push(

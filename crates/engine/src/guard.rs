@@ -119,7 +119,9 @@ pub enum InvalidGuard {
     #[error("an account is 12 digits")]
     Account,
     /// A pattern with a path.
-    #[error("write the role's NAME or arn:PARTITION:iam::ACCOUNT:role/NAME without its path: STS answers without the path")]
+    #[error(
+        "write the role's NAME or arn:PARTITION:iam::ACCOUNT:role/NAME without its path: STS answers without the path"
+    )]
     RolePath,
 }
 
@@ -171,10 +173,8 @@ mod tests {
             },
             expires_at: expires_at.map(|text| text.parse().unwrap()),
             received_at: now(),
-            assumed_role: arn.map(|arn| AssumedRole {
-                id: "AROAX:me".to_owned(),
-                arn: SessionArn::parse(arn),
-            }),
+            assumed_role: arn
+                .map(|arn| AssumedRole { id: "AROAX:me".to_owned(), arn: SessionArn::parse(arn) }),
             packed_policy_percent: None,
             source_identity: None,
             request_id: None,

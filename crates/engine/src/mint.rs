@@ -213,8 +213,7 @@ impl Step {
         session: Option<&Arc<Session>>,
     ) -> Self {
         let mut facts = CallFacts::of(hop, &plan.region, identity.origin());
-        facts.caller_role =
-            index.checked_sub(1).and_then(|i| plan.prefix.get(i)?.role().cloned());
+        facts.caller_role = index.checked_sub(1).and_then(|i| plan.prefix.get(i)?.role().cloned());
         match (session, identity.as_ref()) {
             (Some(_), _) => facts.caller = Some(Caller::Temporary),
             (None, Identity::Keys { credentials, .. }) => {
@@ -268,7 +267,6 @@ impl fmt::Debug for Step {
         f.debug_struct("Step").field("facts", &self.facts).finish_non_exhaustive()
     }
 }
-
 
 #[cfg(test)]
 mod tests;

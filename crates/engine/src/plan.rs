@@ -102,9 +102,10 @@ impl Hop {
     /// [`PlanError`] when STS would refuse the call whatever the policies say.
     pub fn check_caller(&self, caller: Caller) -> Result<(), PlanError> {
         match (self, caller) {
-            (Self::AssumeRole(RoleRequest { role, duration: Some(asked), .. }), Caller::Temporary)
-                if *asked > SessionDuration::MAX_CHAINED =>
-            {
+            (
+                Self::AssumeRole(RoleRequest { role, duration: Some(asked), .. }),
+                Caller::Temporary,
+            ) if *asked > SessionDuration::MAX_CHAINED => {
                 Err(PlanError::DurationOverChainingCap { role: role.clone(), asked: *asked })
             }
             (Self::SessionToken(_), Caller::Temporary) => Err(PlanError::SessionTokenOfSession),
@@ -186,11 +187,7 @@ impl Plan {
     }
 
     /// Keys ask for a session of their own user.
-    pub fn session_token(
-        region: Region,
-        source: SourceSpec,
-        request: SessionTokenRequest,
-    ) -> Self {
+    pub fn session_token(region: Region, source: SourceSpec, request: SessionTokenRequest) -> Self {
         Self { region, source, prefix: Vec::new(), last: Hop::SessionToken(request) }
     }
 
@@ -257,9 +254,7 @@ pub enum PlanError {
     #[error("cannot call GetSessionToken with temporary credentials: it needs a user's own keys")]
     SessionTokenOfSession,
     /// The role is in another partition than the region.
-    #[error(
-        "{role} is of another partition than the region {region} (partition {partition})"
-    )]
+    #[error("{role} is of another partition than the region {region} (partition {partition})")]
     OtherPartition {
         /// The role asked for.
         role: RoleArn,
@@ -315,8 +310,12 @@ mod tests {
     fn a_second_hop_lasts_an_hour_at_most() {
         for (seconds, ok) in [(3_600, true), (3_601, false)] {
             let last = lasting(request(READER), seconds);
-            let plan =
-                Plan::assume_role(region("eu-west-1"), SourceSpec::Ambient, vec![request(HUB)], last);
+            let plan = Plan::assume_role(
+                region("eu-west-1"),
+                SourceSpec::Ambient,
+                vec![request(HUB)],
+                last,
+            );
             assert_eq!(plan.check().is_ok(), ok, "{seconds}");
         }
     }

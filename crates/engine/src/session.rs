@@ -126,7 +126,9 @@ impl InvalidCredentials {
             }
             Self::Placeholder { .. } => "put the value there",
             Self::NoSessionToken => "give the session token beside the two keys",
-            Self::Empty { .. } | Self::NotAscii { .. } => "check the value against the one AWS showed",
+            Self::Empty { .. } | Self::NotAscii { .. } => {
+                "check the value against the one AWS showed"
+            }
         }
     }
 }
@@ -215,9 +217,8 @@ impl Session {
     /// since no expiry never means "for ever".
     pub fn ends_at(&self) -> Timestamp {
         const UNSTATED: SignedDuration = SignedDuration::from_mins(15);
-        self.expires_at.unwrap_or_else(|| {
-            self.received_at.checked_add(UNSTATED).unwrap_or(Timestamp::MAX)
-        })
+        self.expires_at
+            .unwrap_or_else(|| self.received_at.checked_add(UNSTATED).unwrap_or(Timestamp::MAX))
     }
 
     /// How long the session lasts from when it was received.

@@ -116,10 +116,8 @@ impl TextRule {
         let odd = text.chars().enumerate().find(|(_, character)| !(self.allows)(*character));
         let mut faults = Vec::new();
         if !(self.min..=self.max).contains(&length) {
-            faults.push(format!(
-                "must be {} to {} characters long, is {length}",
-                self.min, self.max
-            ));
+            faults
+                .push(format!("must be {} to {} characters long, is {length}", self.min, self.max));
         }
         if let Some((index, character)) = odd {
             let position = index + 1;

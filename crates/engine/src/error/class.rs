@@ -97,7 +97,10 @@ pub fn classify(status: u16, code: &str, message: &str) -> Class {
         | "TooManyRequestsException"
         | "TooManyRequests"
         | "SlowDown" => Class::Throttled,
-        "InternalFailure" | "InternalError" | "ServiceUnavailable" | "RequestTimeout"
+        "InternalFailure"
+        | "InternalError"
+        | "ServiceUnavailable"
+        | "RequestTimeout"
         | "IDPCommunicationError" => Class::Unavailable,
         "InvalidIdentityToken" if message.contains("retrieve verification key") => {
             Class::Unavailable

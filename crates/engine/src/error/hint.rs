@@ -62,7 +62,9 @@ impl CallFacts {
 
     pub(super) fn hint(&self, failure: &StsFailure) -> Option<String> {
         let hint = match failure {
-            StsFailure::Refused { code, message, .. } => return self.after_refusal(code, message, failure.class()),
+            StsFailure::Refused { code, message, .. } => {
+                return self.after_refusal(code, message, failure.class());
+            }
             StsFailure::NoAnswer { .. } => {
                 format!("check the network, and that STS can be reached in {}", self.region)
             }
@@ -82,7 +84,10 @@ impl CallFacts {
             }
             (Class::Unavailable, _) => "try again later".to_owned(),
             (Class::Configuration, "MalformedPolicyDocument") if !self.has_policy => {
-                format!("no policy was sent, so this server may mean the key: check {}", self.origin)
+                format!(
+                    "no policy was sent, so this server may mean the key: check {}",
+                    self.origin
+                )
             }
             (Class::Configuration, "PackedPolicyTooLarge") => {
                 "send a shorter policy, fewer policy ARNs or fewer tags".to_owned()
@@ -98,7 +103,9 @@ impl CallFacts {
                 let claims = self.token_claims.as_deref().unwrap_or("it is no readable JWT");
                 format!("check the token of {}: {claims}", self.origin)
             }
-            (Class::ExpiredCaller, _) => format!("get fresh credentials: {} has ended", self.origin),
+            (Class::ExpiredCaller, _) => {
+                format!("get fresh credentials: {} has ended", self.origin)
+            }
             (Class::Clock, _) => "set this machine's clock: it is over 15 minutes off".to_owned(),
             (Class::BaseKey, _) => format!(
                 "check the access key, its secret and the partition of {} (region {})",
@@ -116,7 +123,9 @@ impl CallFacts {
             return Some(format!("the trust policy of {role} must also allow sts:TagSession"));
         }
         if message.contains("sts:SetSourceIdentity") {
-            return Some(format!("the trust policy of {role} must also allow sts:SetSourceIdentity"));
+            return Some(format!(
+                "the trust policy of {role} must also allow sts:SetSourceIdentity"
+            ));
         }
         if self.caller.is_none() {
             let claims = self.token_claims.as_deref().unwrap_or("it is no readable JWT");

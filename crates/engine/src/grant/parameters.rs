@@ -32,21 +32,21 @@ pub struct Parameters {
 impl Parameters {
     /// Reads the last hop's block: `requestParameters`, or the earlier draft's
     /// `roleAssumptionParameters`, and at most one of them.
-    pub(super) fn read_in(spec: &mut Fields<'_>, violations: &mut Violations) -> Option<Self> {
+    pub(super) fn read_in(spec: &mut Fields<'_>, violations: &mut Violations) -> Self {
         if spec.has(BLOCK) && spec.has(DRAFT_BLOCK) {
             let problem = "stands beside requestParameters: write one of them";
             violations.push(spec.path_of(DRAFT_BLOCK), problem);
         }
         let draft = spec.object(DRAFT_BLOCK, violations).map(|f| Self::read_draft(f, violations));
         let block = spec.object(BLOCK, violations).map(|f| Self::read_block(f, true, violations));
-        block.or(draft).or_else(|| Some(Some(Self::default()))).flatten()
+        block.or(draft).unwrap_or_default()
     }
 
     /// Reads an earlier hop's block, which has no duration.
-    pub(super) fn read_hop(hop: &mut Fields<'_>, violations: &mut Violations) -> Option<Self> {
+    pub(super) fn read_hop(hop: &mut Fields<'_>, violations: &mut Violations) -> Self {
         match hop.object(BLOCK, violations) {
             Some(block) => Self::read_block(block, false, violations),
-            None => Some(Self::default()),
+            None => Self::default(),
         }
     }
 
@@ -64,7 +64,7 @@ impl Parameters {
         }
     }
 
-    fn read_draft(mut block: Fields<'_>, violations: &mut Violations) -> Option<Self> {
+    fn read_draft(mut block: Fields<'_>, violations: &mut Violations) -> Self {
         let parameters = Self {
             duration: read_duration(&mut block, violations),
             external_id: block.parsed("externalId", violations, ExternalId::parse),
@@ -72,14 +72,10 @@ impl Parameters {
             ..Self::default()
         };
         block.finish(violations, |_| Some("write requestParameters for this one".to_owned()));
-        Some(parameters)
+        parameters
     }
 
-    fn read_block(
-        mut block: Fields<'_>,
-        is_last: bool,
-        violations: &mut Violations,
-    ) -> Option<Self> {
+    fn read_block(mut block: Fields<'_>, is_last: bool, violations: &mut Violations) -> Self {
         let duration = if is_last { read_duration(&mut block, violations) } else { None };
         let parameters = Self {
             duration,
@@ -97,7 +93,7 @@ impl Parameters {
             "duration" => Some("the word here is sessionDuration".to_owned()),
             _ => None,
         });
-        Some(parameters)
+        parameters
     }
 }
 
@@ -132,10 +128,7 @@ fn read_tag(item: &Value, path: &str, violations: &mut Violations) -> Option<(St
 fn read_policy_arns(block: &mut Fields<'_>, violations: &mut Violations) -> Vec<PolicyArn> {
     let items = block.texts("policyARNs", violations).unwrap_or_default();
     check_policy_arn_count(&block.path_of("policyARNs"), items.len(), violations);
-    items
-        .iter()
-        .filter_map(|(path, text)| violations.keep(path, PolicyArn::parse(text)))
-        .collect()
+    items.iter().filter_map(|(path, text)| violations.keep(path, PolicyArn::parse(text))).collect()
 }
 
 /// A request names at most ten managed policies.

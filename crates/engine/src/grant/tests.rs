@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::*;
 
+#[expect(clippy::needless_pass_by_value, reason = "so that a test can write json!(…)")]
 fn manifest(spec: Value) -> Value {
     json!({
         "apiVersion": GENERATORS_API_VERSION,
@@ -122,10 +123,7 @@ fn both_forms_of_auth_succeed_with_a_warning() {
     }}));
     let grant = Grant::read(&document, Dialect::Aws).unwrap();
     assert!(matches!(grant.auth(), Some(Auth::Keys(_))));
-    assert_eq!(
-        grant.warnings,
-        ["spec.auth: secretRef and jwt are both set; secretRef is used"]
-    );
+    assert_eq!(grant.warnings, ["spec.auth: secretRef and jwt are both set; secretRef is used"]);
 }
 
 #[test]
@@ -187,7 +185,9 @@ fn earlier_hops_have_parameters_of_their_own_and_no_duration() {
 #[test]
 fn a_placeholder_that_nobody_filled_in_is_named() {
     check(
-        &manifest(json!({"region": "${AWS_REGION}", "role": "arn:aws:iam::{{ .acc }}:role/reader"})),
+        &manifest(
+            json!({"region": "${AWS_REGION}", "role": "arn:aws:iam::{{ .acc }}:role/reader"}),
+        ),
         &[
             "spec.region: still holds the placeholder ${AWS_REGION} (fill it in first, for example with envsubst or helm template)",
             "spec.role: still holds the placeholder {{ }} (fill it in first, for example with envsubst or helm template)",
@@ -203,7 +203,9 @@ fn a_session_token_with_a_role_is_sent_to_the_other_kind() {
     check(
         &session_token(json!({"region": "us-east-1", "role": "my-role",
             "requestParameters": {"serialNumber": "arn:aws:iam::111122223333:mfa/alice", "tokenCode": "123456"}})),
-        &["spec.role: cannot work: GetSessionToken takes no role (use kind STSAssumeRoleToken to assume a role; an MFA code written in a file works once)"],
+        &[
+            "spec.role: cannot work: GetSessionToken takes no role (use kind STSAssumeRoleToken to assume a role; an MFA code written in a file works once)",
+        ],
     );
 }
 

@@ -130,9 +130,7 @@ impl Aws for World {
 
 fn minter(world: World) -> (Arc<World>, Arc<Minter>) {
     let world = Arc::new(world);
-    let source: Arc<dyn Source> = Arc::clone(&world) as _;
-    let aws: Arc<dyn Aws> = Arc::clone(&world) as _;
-    let clock: Arc<dyn Clock> = Arc::clone(&world) as _;
+    let (source, aws, clock) = (Arc::clone(&world), Arc::clone(&world), Arc::clone(&world));
     (world, Arc::new(Minter::new(source, aws, clock)))
 }
 
@@ -151,12 +149,7 @@ fn denied() -> StsFailure {
 }
 
 fn refused(code: &str, status: u16) -> StsFailure {
-    StsFailure::Refused {
-        status,
-        code: code.to_owned(),
-        message: String::new(),
-        request_id: None,
-    }
+    StsFailure::Refused { status, code: code.to_owned(), message: String::new(), request_id: None }
 }
 
 async fn fifty(minter: &Arc<Minter>) -> Vec<Result<Minted, Arc<Error>>> {

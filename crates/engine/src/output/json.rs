@@ -7,6 +7,7 @@ use serde::ser::{SerializeMap, Serializer};
 use zeroize::Zeroizing;
 
 use super::{Text, generator_keys};
+use crate::arn::SessionArn;
 use crate::session::Session;
 
 /// What `aws sts assume-role` prints, so that people's `jq` goes on working.
@@ -28,7 +29,7 @@ pub fn assume_role_json(session: &Session) -> serde_json::Result<Text> {
         },
         assumed_role_user: role.map(|role| AssumedRoleUser {
             assumed_role_id: &role.id,
-            arn: role.arn.as_ref().map(|arn| arn.as_str()),
+            arn: role.arn.as_ref().map(SessionArn::as_str),
         }),
         packed_policy_size: session.packed_policy_percent,
         source_identity: session.source_identity.as_deref(),
@@ -54,7 +55,7 @@ pub fn credential_process(session: &Session) -> serde_json::Result<Text> {
             session_token: credentials.session_token.as_ref().map(ExposeSecret::expose_secret),
             expiration: Some(whole_seconds(session.ends_at())),
         },
-        account_id: session.arn().map(crate::arn::SessionArn::account),
+        account_id: session.arn().map(SessionArn::account),
     })
 }
 

@@ -66,7 +66,7 @@ fn push_all(out: &mut String, parts: &[&str]) {
 fn push_escaped(out: &mut String, value: &str, escapes: &[(char, &str)]) {
     for character in value.chars() {
         match escapes.iter().find(|(odd, _)| *odd == character) {
-            Some((_, escaped)) => out.push_str(escaped),
+            Some((_, instead)) => out.push_str(instead),
             None => out.push(character),
         }
     }

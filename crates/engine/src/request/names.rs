@@ -36,9 +36,13 @@ impl SessionName {
         }
         if name.len() > Self::MAX {
             let digest = Sha256::digest(text.as_bytes());
-            let hex: String = digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
             name.truncate(51);
-            name = format!("{name}-{hex}");
+            name.push('-');
+            for byte in digest.iter().take(6) {
+                for nibble in [byte >> 4, byte & 0xf] {
+                    name.extend(char::from_digit(u32::from(nibble), 16));
+                }
+            }
         }
         Self(name)
     }

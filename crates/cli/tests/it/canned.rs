@@ -1,0 +1,224 @@
+//! Servers that imitate STS badly: replies as they were seen in the wild, byte for byte.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+
+use serde::Deserialize;
+
+use crate::harness::{Case, Ran, Sink};
+
+const ROLE: &str = "arn:aws:iam::111122223333:role/reader";
+
+/// Answers every request with the same bytes.
+struct Canned {
+    url: String,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Canned {
+    /// `reply` makes status and body from the request's text.
+    fn start(reply: impl Fn(&str) -> (u16, String) + Send + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let thread = std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                if stopped.load(Ordering::SeqCst) {
+                    return;
+                }
+                // A client that gives up half-way is its own business.
+                answer(stream.unwrap(), &reply).ok();
+            }
+        });
+        Self { url, stop, thread: Some(thread) }
+    }
+
+    fn case(&self) -> Case {
+        let mut case = Case::new();
+        case.env("AWS_ENDPOINT_URL_STS", &self.url).env("AWS_REGION", "eu-west-1");
+        case.env("AWS_ACCESS_KEY_ID", "AKIAX").env("AWS_SECRET_ACCESS_KEY", "canary-secret");
+        case.canary("canary-secret");
+        case
+    }
+}
+
+impl Drop for Canned {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::SeqCst);
+        let address = self.url.trim_start_matches("http://");
+        drop(TcpStream::connect(address));
+        if let Some(thread) = self.thread.take() {
+            thread.join().unwrap();
+        }
+    }
+}
+
+fn answer(mut stream: TcpStream, reply: impl Fn(&str) -> (u16, String)) -> std::io::Result<()> {
+    let mut request = Vec::new();
+    let mut buffer = [0; 16 * 1024];
+    loop {
+        let read = stream.read(&mut buffer)?;
+        request.extend_from_slice(&buffer[..read]);
+        let text = String::from_utf8_lossy(&request).into_owned();
+        let Some((head, body)) = text.split_once("\r\n\r\n") else {
+            if read == 0 {
+                return Ok(());
+            }
+            continue;
+        };
+        let length = head
+            .lines()
+            .find_map(|line| {
+                line.to_lowercase().strip_prefix("content-length:")?.trim().parse().ok()
+            })
+            .unwrap_or(0);
+        if body.len() >= length {
+            let (status, body) = reply(&text);
+            let head = format!(
+                "HTTP/1.1 {status} X\r\ncontent-type: text/xml\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+                body.len()
+            );
+            return stream.write_all(format!("{head}{body}").as_bytes());
+        }
+    }
+}
+
+/// One line of the wild replies.
+#[derive(Deserialize)]
+struct WildReply {
+    id: String,
+    name: String,
+    operation: String,
+    status: u16,
+    body: String,
+    right: String,
+}
+
+#[test]
+fn replies_seen_in_the_wild_are_read_right() {
+    for line in include_str!("w6-replies.jsonl").lines() {
+        let wild: WildReply = serde_json::from_str(line).unwrap();
+        let (status, body) = (wild.status, wild.body.clone());
+        let server = Canned::start(move |_| (status, body.clone()));
+        let ran = ask(&server, &wild.operation);
+        let about = format!("{} {}: {}", wild.id, wild.name, ran.stderr);
+        match (wild.status, wild.name.as_str()) {
+            (200, "no Expiration") => {
+                assert_eq!(ran.status, 0, "{about}");
+                assert!(!ran.stdout.contains("expiration="), "{about}");
+                assert!(ran.stderr.contains("STS gave no expiry"), "{about}");
+            }
+            (200, _) => {
+                assert_eq!(ran.status, 0, "{about}");
+                assert!(ran.stdout.contains("session_token=TOKTEST\n"), "{about}");
+                assert!(ran.stdout.contains("expiration=1893456000\n"), "{about}");
+            }
+            (_, "wrong key, policy code") => {
+                assert_eq!(ran.status, 3, "{about}");
+                assert!(ran.stderr.contains("no policy was sent"), "{about}");
+                assert!(ran.stderr.contains("the key"), "{about}");
+            }
+            _ => {
+                assert_eq!(ran.status, 3, "{about}");
+                assert!(ran.stderr.contains("STS answered MissingFields: m"), "{about}");
+            }
+        }
+        assert!(!wild.right.is_empty());
+    }
+}
+
+/// Asks by `generate`, with keys from the environment or a token from a file.
+fn ask(server: &Canned, operation: &str) -> Ran {
+    let mut case = server.case();
+    let web = operation == "AssumeRoleWithWebIdentity";
+    let auth = if web { "auth: {jwt: {serviceAccountRef: {name: app}}}" } else { "" };
+    case.file(
+        "a.yaml",
+        format!(
+            "apiVersion: generators.external-secrets.io/v1alpha1\nkind: STSAssumeRoleToken\n\
+             metadata: {{name: reader}}\nspec:\n  region: \"\"\n  role: {ROLE}\n  {auth}\n---\n\
+             apiVersion: v1\nkind: ServiceAccount\nmetadata:\n  name: app\n  annotations: \
+             {{eks.amazonaws.com/role-arn: \"{ROLE}\"}}\n"
+        ),
+    );
+    case.file("token", "a.b.c");
+    case.run(&["generate", "-f", "a.yaml", "--web-identity-token-file", "token"], Sink::Stdout)
+}
+
+#[test]
+fn a_guard_fails_closed_where_the_reply_names_no_role() {
+    let body = success("", "2030-01-01T00:00:00Z");
+    let server = Canned::start(move |_| (200, body.clone()));
+    let mut case = server.case();
+    case.canary("SKTEST-canary").canary("TOKTEST-canary");
+    let ran = case.run(&["assume", ROLE, "--allow-account", "111122223333"], Sink::None);
+    assert_eq!(ran.status, 3, "{}", ran.stderr);
+    assert!(ran.stderr.contains("names no role"), "{}", ran.stderr);
+    // W6-12: an endpoint override needs no region, and other servers' ARNs pass.
+    case.unset("AWS_REGION");
+    let ran = case.run(&["assume", "urn:ecs:iam::NS:role/X1234"], Sink::Stdout);
+    assert_eq!(ran.status, 0, "{}", ran.stderr);
+    assert!(ran.stdout.contains("AWS_REGION='us-east-1'"), "{}", ran.stdout);
+}
+
+/// W6-16 and endpoints with a path: the path is kept, and `/` stands where there is none.
+#[test]
+fn the_path_of_an_endpoint_is_kept() {
+    for (path, line) in [("", "POST / "), ("/", "POST / "), ("/sts/v1", "POST /sts/v1")] {
+        let server = Canned::start(move |request| {
+            let status = if request.starts_with(line) { 200 } else { 400 };
+            (status, success("", "2030-01-01T00:00:00Z"))
+        });
+        let mut case = server.case();
+        case.env("AWS_ENDPOINT_URL_STS", format!("{}{path}", server.url));
+        let ran = case.run(&["assume", ROLE], Sink::Stdout);
+        assert_eq!(ran.status, 0, "{path}: {}", ran.stderr);
+    }
+}
+
+#[test]
+fn a_server_that_repeats_the_request_leaks_nothing() {
+    let server = Canned::start(|request| {
+        let message = request.replace('<', " ").replace('&', " ");
+        let body = format!(
+            "<ErrorResponse><Error><Code>SignatureDoesNotMatch</Code><Message>{message}</Message></Error></ErrorResponse>"
+        );
+        (403, body)
+    });
+    let mut case = server.case();
+    case.env("AWS_SESSION_TOKEN", "canary-token").canary("canary-token");
+    let ran = case.run(&["assume", ROLE], Sink::None);
+    assert_eq!(ran.status, 3, "{}", ran.stderr);
+    assert!(ran.stderr.contains("[redacted]"), "{}", ran.stderr);
+}
+
+#[test]
+fn half_a_success_leaks_nothing() {
+    for (name, body) in [
+        ("a broken expiry", success("", "soon")),
+        ("no token", success("", "2030-01-01T00:00:00Z").replace("TOKTEST-canary", "")),
+        ("no end", success("", "2030-01-01T00:00:00Z").chars().take(400).collect()),
+        ("an error in a success", success("<Error><Code>SKTEST-canary</Code></Error>", "x")),
+    ] {
+        let server = Canned::start(move |_| (200, body.clone()));
+        let mut case = server.case();
+        case.canary("SKTEST-canary").canary("TOKTEST-canary");
+        let ran = case.run(&["assume", ROLE, "-v"], Sink::None);
+        assert_eq!(ran.status, 4, "{name}: {}", ran.stderr);
+        assert!(ran.stdout.is_empty(), "{name}");
+    }
+}
+
+fn success(more: &str, expiration: &str) -> String {
+    format!(
+        "<AssumeRoleResponse><AssumeRoleResult>{more}<Credentials>\
+         <AccessKeyId>AKIDTEST</AccessKeyId><SecretAccessKey>SKTEST-canary</SecretAccessKey>\
+         <SessionToken>TOKTEST-canary</SessionToken><Expiration>{expiration}</Expiration>\
+         </Credentials></AssumeRoleResult></AssumeRoleResponse>"
+    )
+}

@@ -1,0 +1,103 @@
+//! Bad inputs as data: `cases.yaml` has the inputs, `snapshots/` the exact answer of each.
+//!
+//! Each ends in one clear message with its exit status, prints nothing on standard output, changes
+//! no file and shows no secret; the few that succeed with a warning say so.
+
+use std::collections::BTreeMap;
+
+use rolecall_emulator::FaultRule;
+use serde::Deserialize;
+
+use crate::harness::{Case, Sink, Sts};
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BadInput {
+    name: String,
+    args: Vec<String>,
+    #[serde(default)]
+    files: BTreeMap<String, String>,
+    #[serde(default)]
+    env: BTreeMap<String, String>,
+    /// Talks to an emulated STS as alice; else there is neither an STS nor an identity.
+    #[serde(default)]
+    alice: bool,
+    /// What that STS does wrong.
+    #[serde(default)]
+    faults: Vec<String>,
+    /// A token for `token.jwt`: subject and lifetime in seconds.
+    token: Option<(String, i64)>,
+    /// A file of so many bytes, `huge.yaml`.
+    #[serde(default)]
+    huge: usize,
+    /// Text that is a secret of this case.
+    #[serde(default)]
+    canaries: Vec<String>,
+    /// Succeeds, with what stands on standard error.
+    #[serde(default)]
+    succeeds: bool,
+}
+
+#[test]
+fn every_bad_input_has_its_answer() {
+    let inputs: Vec<BadInput> = serde_saphyr::from_str(include_str!("cases.yaml")).unwrap();
+    assert!(inputs.len() >= 30, "{}", inputs.len());
+    // The one that waits for a time-out runs beside the others.
+    std::thread::scope(|scope| {
+        for chunk in inputs.chunks(inputs.len().div_ceil(4)) {
+            scope.spawn(move || chunk.iter().for_each(check));
+        }
+    });
+}
+
+#[track_caller]
+fn check(input: &BadInput) {
+    let sts = Sts::start();
+    for fault in &input.faults {
+        sts.emulator.inject(fault.parse::<FaultRule>().unwrap());
+    }
+    let mut case = if input.alice { sts.alice() } else { Case::new() };
+    for (name, text) in &input.files {
+        case.file(name, text.replace("ALICE_SECRET", &sts.alice_secret));
+    }
+    if input.huge > 0 {
+        case.file("huge.yaml", "#".repeat(input.huge));
+    }
+    if let Some((subject, lifetime)) = &input.token {
+        case.file("token.jwt", token(subject, *lifetime));
+    }
+    for (name, value) in &input.env {
+        case.env(name, value);
+    }
+    for canary in &input.canaries {
+        case.canary(canary);
+    }
+    let sink = if input.succeeds { Sink::Stdout } else { Sink::None };
+    let ran = case.run(&input.args, sink);
+    sts.add_canaries(&mut case);
+    case.search(&ran, sink);
+    assert_eq!(ran.stdout.is_empty(), !input.succeeds, "{}: {}", input.name, ran.stdout);
+    let mut settings = insta::Settings::clone_current();
+    settings.add_filter(r"127\.0\.0\.1:\d+", "127.0.0.1:[PORT]");
+    settings.add_filter(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "[TIME]");
+    settings.add_filter(r"\d{8}T\d{6}Z", "[TIME]");
+    settings.add_filter(r"date/time \d+", "date/time [SECONDS]");
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(|| {
+        let answer = format!("exit status {}\n{}", ran.status, case.filtered(&ran.stderr));
+        insta::assert_snapshot!(input.name.clone(), answer);
+    });
+}
+
+fn token(subject: &str, lifetime: i64) -> String {
+    #[expect(clippy::disallowed_methods, reason = "the test's clock")]
+    let now = jiff::Timestamp::now();
+    let request = rolecall_emulator::TokenRequest {
+        issuer: None,
+        subject: subject.to_owned(),
+        audience: "sts.amazonaws.com".to_owned(),
+        lifetime: jiff::SignedDuration::from_secs(lifetime),
+    };
+    rolecall_emulator::World::builtin().unwrap().sign_token(&request, now).unwrap()
+}

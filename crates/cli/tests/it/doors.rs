@@ -1,0 +1,213 @@
+//! What each door does when all is well.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+use crate::harness::{Case, Ran, Sink, Sts};
+
+const HUB: &str = "arn:aws:iam::111122223333:role/hub";
+
+/// Runs the binary, which must succeed, and gives its output back.
+#[track_caller]
+fn succeed(sts: &Sts, case: &mut Case, arguments: &[&str]) -> Ran {
+    let ran = case.run(arguments, Sink::Stdout);
+    assert_eq!(ran.status, 0, "{}", ran.stderr);
+    sts.add_canaries(case);
+    case.search(&ran, Sink::Stdout);
+    ran
+}
+
+#[test]
+fn every_format_carries_the_credentials() {
+    let sts = Sts::start();
+    let formats = ["env", "fish", "powershell", "dotenv", "json", "credential-process"];
+    for (index, format) in formats.iter().enumerate() {
+        let ran = succeed(&sts, &mut sts.alice(), &["assume", HUB, "-o", format]);
+        let issued = &sts.emulator.issued()[index];
+        assert!(ran.stdout.contains(&issued.secret_access_key), "{format}");
+        assert!(ran.stdout.contains(&issued.session_token), "{format}");
+        assert_eq!(ran.stderr, "", "{format}");
+    }
+}
+
+#[test]
+fn a_shell_takes_the_credentials_over() {
+    let sts = Sts::start();
+    let ran = succeed(&sts, &mut sts.alice(), &["assume", HUB]);
+    let script = format!("{}printf %s \"$AWS_SESSION_TOKEN\"", ran.stdout);
+    let shell = Command::new("sh").arg("-c").arg(script).output().unwrap();
+    let token = String::from_utf8(shell.stdout).unwrap();
+    assert_eq!(token, sts.emulator.issued()[0].session_token);
+}
+
+#[test]
+fn an_hour_is_asked_for_unless_told_otherwise() {
+    let sts = Sts::start();
+    succeed(&sts, &mut sts.alice(), &["assume", HUB]);
+    succeed(&sts, &mut sts.alice(), &["assume", HUB, "--duration", "15m"]);
+    let asked: Vec<_> =
+        sts.emulator.requests().iter().map(|request| request.duration_seconds.clone()).collect();
+    assert_eq!(asked, [Some("3600".to_owned()), Some("900".to_owned())]);
+}
+
+#[test]
+fn the_default_session_name_is_the_same_from_run_to_run() {
+    let sts = Sts::start();
+    for _ in 0..2 {
+        succeed(&sts, &mut sts.alice(), &["assume", HUB]);
+    }
+    let requests = sts.emulator.requests();
+    let names: Vec<_> =
+        requests.iter().filter_map(|request| request.session_name.as_deref()).collect();
+    assert!(names[0].starts_with("tester@"), "{names:?}");
+    assert_eq!(names[0], names[1]);
+}
+
+#[test]
+fn a_chain_sends_each_hop_its_own_parameters() {
+    let sts = Sts::start();
+    let via = format!(r#"{{"role":"{HUB}","requestParameters":{{"roleSessionName":"first"}}}}"#);
+    let spoke = "arn:aws:iam::444455556666:role/spoke";
+    succeed(&sts, &mut sts.alice(), &["assume", spoke, "--via", &via, "--session-name", "second"]);
+    let hops: Vec<_> = sts
+        .emulator
+        .requests()
+        .iter()
+        .map(|request| (request.role.clone().unwrap(), request.session_name.clone().unwrap()))
+        .collect();
+    assert_eq!(
+        hops,
+        [(HUB.to_owned(), "first".to_owned()), (spoke.to_owned(), "second".to_owned())]
+    );
+}
+
+#[test]
+fn a_temporary_caller_is_refused_a_long_duration_before_the_call() {
+    let sts = Sts::start();
+    let ran = succeed(&sts, &mut sts.alice(), &["assume", HUB, "-o", "json"]);
+    let answer: Value = serde_json::from_str(&ran.stdout).unwrap();
+    let part = |name: &str| answer["Credentials"][name].as_str().unwrap().to_owned();
+    let mut case = sts.alice();
+    case.env("AWS_ACCESS_KEY_ID", part("AccessKeyId"));
+    case.env("AWS_SECRET_ACCESS_KEY", part("SecretAccessKey"));
+    case.env("AWS_SESSION_TOKEN", part("SessionToken"));
+    let spoke = "arn:aws:iam::444455556666:role/spoke";
+    let ran = case.run(&["assume", spoke, "--duration", "2h"], Sink::None);
+    assert_eq!(ran.status, 2, "{}", ran.stderr);
+    assert!(ran.stderr.contains("role chaining allows at most 3600 s"), "{}", ran.stderr);
+    assert_eq!(sts.calls("AssumeRole"), 1);
+    succeed(&sts, &mut case, &["assume", spoke]);
+}
+
+#[test]
+fn exec_gives_the_child_its_credentials_and_nothing_of_another_identity() {
+    let sts = Sts::start();
+    let mut case = sts.alice();
+    for name in ["AWS_PROFILE", "AWS_ROLE_ARN", "AWS_CONTAINER_CREDENTIALS_FULL_URI"] {
+        case.env(name, "other");
+    }
+    case.file("config", "[profile other]\nregion = us-east-1\n");
+    case.env("AWS_CONFIG_FILE", case.folder("work").join("config").display().to_string());
+    let ran = succeed(&sts, &mut case, &["exec", HUB, "--", "env"]);
+    let issued = &sts.emulator.issued()[0];
+    assert!(ran.stdout.contains(&format!("AWS_SESSION_TOKEN={}", issued.session_token)));
+    assert!(ran.stdout.contains("AWS_DEFAULT_REGION=eu-west-1\n"), "{}", ran.stdout);
+    assert!(!ran.stdout.contains("=other"), "{}", ran.stdout);
+    assert!(ran.stderr.contains("note: the credentials end at "), "{}", ran.stderr);
+}
+
+#[test]
+fn exec_is_replaced_by_the_command() {
+    let sts = Sts::start();
+    let case = sts.alice();
+    let ran = case.run(&["exec", HUB, "-q", "--", "sh", "-c", "exit 42"], Sink::Stdout);
+    assert_eq!((ran.status, ran.stderr.as_str()), (42, ""));
+    let mut child = case.command(&["exec", HUB, "--", "sh", "-c", "echo $$; kill -TERM $$"]);
+    let child = child.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let pid = child.id();
+    let output = child.wait_with_output().unwrap();
+    // The same process, ended by the command's own signal.
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), format!("{pid}\n"));
+    assert_eq!(std::os::unix::process::ExitStatusExt::signal(&output.status), Some(15));
+}
+
+#[test]
+fn the_profiles_region_and_keys_are_used() {
+    let sts = Sts::start();
+    let mut case = sts.alice();
+    let (id, secret) = (crate::harness::ALICE_KEY_ID, &sts.alice_secret);
+    case.file(
+        "config",
+        format!(
+            "[default]\nregion = us-east-1\n[profile target]\nregion = eu-north-1\n\
+             aws_access_key_id = {id}\naws_secret_access_key = {secret}\n"
+        ),
+    );
+    case.env("AWS_CONFIG_FILE", case.folder("work").join("config").display().to_string());
+    case.unset("AWS_REGION");
+    // The profile beats the keys in the environment, which are wrong here.
+    case.env("AWS_SECRET_ACCESS_KEY", "wrong");
+    let ran = succeed(&sts, &mut case, &["exec", HUB, "--profile", "target", "--", "env"]);
+    assert!(ran.stdout.contains("AWS_REGION=eu-north-1\n"), "{}", ran.stdout);
+    assert_eq!(sts.emulator.requests()[0].region.as_deref(), Some("eu-north-1"));
+}
+
+#[test]
+fn emulated_credentials_cannot_be_taken_for_real() {
+    let mut case = Case::new();
+    case.env("AWS_ACCESS_KEY_ID", "AKIAREAL").env("AWS_SECRET_ACCESS_KEY", "canary-real");
+    case.env("AWS_REGION", "ap-south-1").env("AWS_PROFILE", "nowhere");
+    case.canary("canary-real");
+    let ran = case.run(&["assume", HUB, "--emulate", "-q", "-o", "dotenv"], Sink::Stdout);
+    assert_eq!(ran.status, 0, "{}", ran.stderr);
+    assert!(ran.stderr.starts_with("EMULATED: "), "{}", ran.stderr);
+    assert!(ran.stdout.starts_with("AWS_ACCESS_KEY_ID=ASIAEMULATED"), "{}", ran.stdout);
+    // The region is the world's, not the environment's.
+    assert!(ran.stdout.contains("AWS_REGION=eu-west-1\n"), "{}", ran.stdout);
+}
+
+#[test]
+fn exec_beside_the_emulator_passes_the_status_on() {
+    let case = Case::new();
+    let script = "test -n \"$AWS_ENDPOINT_URL_STS\" && exit 7";
+    let ran = case.run(&["exec", HUB, "--emulate", "-q", "--", "sh", "-c", script], Sink::Stdout);
+    assert_eq!(ran.status, 7, "{}", ran.stderr);
+    let ran =
+        case.run(&["exec", HUB, "--emulate", "-q", "--", "sh", "-c", "kill -9 $$"], Sink::Stdout);
+    assert_eq!(ran.status, 137);
+}
+
+#[test]
+fn the_emulator_serves_until_it_is_told_to_end() {
+    let case = Case::new();
+    let mut command = case.command(&["emulate"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let mut client = Case::new();
+    for line in lines.by_ref() {
+        let Some((name, value)) = line.strip_prefix("export ").and_then(|l| l.split_once('='))
+        else {
+            break;
+        };
+        client.env(name, value);
+    }
+    let ran = client.run(&["assume", HUB], Sink::Stdout);
+    let killed = Command::new("kill").arg(child.id().to_string()).status().unwrap();
+    assert!(killed.success());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert_eq!(ran.status, 0, "{}", ran.stderr);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn output_that_cannot_be_written_is_exit_1() {
+    let sts = Sts::start();
+    let mut command = sts.alice().command(&["assume", HUB]);
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let output = command.stdout(full).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(stderr.starts_with("error: could not write to standard output"), "{stderr}");
+}

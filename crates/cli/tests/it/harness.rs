@@ -1,0 +1,241 @@
+//! Runs the binary as a user would and looks for secrets where none may be.
+//!
+//! Every run has its own home, working and temporary folder and nothing of our environment but
+//! what the case gives. Standard error, logs and files are searched for every canary: raw, base64,
+//! URL- and JSON-escaped. Standard output is searched too, unless credentials were asked for.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::{Arc, LazyLock};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use jiff::Timestamp;
+use rolecall_emulator::{Emulator, Options, World};
+use tokio::runtime::Runtime;
+
+/// Drives the emulators of all tests.
+static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
+
+/// Waits for a future of the emulator.
+pub(crate) fn wait<T>(future: impl Future<Output = T>) -> T {
+    RUNTIME.block_on(future)
+}
+
+/// Alice's keys of the built-in world.
+pub(crate) const ALICE_KEY_ID: &str = "AKIAEMULATEDALICE001";
+
+/// An emulated STS in this process.
+pub(crate) struct Sts {
+    pub(crate) emulator: Emulator,
+    pub(crate) alice_secret: String,
+}
+
+impl Sts {
+    pub(crate) fn start() -> Self {
+        Self::with(World::builtin().unwrap())
+    }
+
+    pub(crate) fn with(world: World) -> Self {
+        let users = world.users();
+        let alice = users.iter().find(|user| user.access_key_id == ALICE_KEY_ID).unwrap();
+        let alice_secret = alice.secret_access_key.clone();
+        #[expect(clippy::disallowed_methods, reason = "the test's clock")]
+        let clock: Arc<dyn Fn() -> Timestamp + Send + Sync> = Arc::new(Timestamp::now);
+        let listen = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
+        let emulator = wait(Emulator::start(world, Options { listen, clock })).unwrap();
+        Self { emulator, alice_secret }
+    }
+
+    /// How many calls of an operation were received.
+    pub(crate) fn calls(&self, operation: &str) -> usize {
+        let requests = self.emulator.requests();
+        requests.iter().filter(|request| request.operation == operation).count()
+    }
+
+    /// A run whose default chain is alice by the environment, at this STS.
+    pub(crate) fn alice(&self) -> Case {
+        let mut case = Case::new();
+        case.env("AWS_ENDPOINT_URL_STS", self.emulator.sts_url());
+        case.env("AWS_REGION", "eu-west-1");
+        case.env("AWS_ACCESS_KEY_ID", ALICE_KEY_ID);
+        case.env("AWS_SECRET_ACCESS_KEY", &self.alice_secret);
+        case.canary(&self.alice_secret);
+        case
+    }
+
+    /// Registers everything that this STS has handed out.
+    pub(crate) fn add_canaries(&self, case: &mut Case) {
+        for issued in self.emulator.issued() {
+            case.canary(&issued.secret_access_key);
+            case.canary(&issued.session_token);
+        }
+    }
+}
+
+/// Where secrets may go.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Sink {
+    /// Standard output, and nowhere else.
+    Stdout,
+    /// Nowhere.
+    None,
+}
+
+/// One run's world: files, environment, canaries.
+pub(crate) struct Case {
+    root: tempfile::TempDir,
+    environment: BTreeMap<String, String>,
+    canaries: Vec<String>,
+    stdin: Option<PathBuf>,
+}
+
+/// What a run printed.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    pub(crate) status: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Case {
+    pub(crate) fn new() -> Self {
+        let root = tempfile::tempdir().unwrap();
+        for folder in ["home", "work", "tmp"] {
+            std::fs::create_dir(root.path().join(folder)).unwrap();
+        }
+        let mut case =
+            Self { root, environment: BTreeMap::new(), canaries: Vec::new(), stdin: None };
+        case.env("HOME", case.folder("home").display().to_string());
+        case.env("TMPDIR", case.folder("tmp").display().to_string());
+        case.env("PATH", "/usr/bin:/bin");
+        case.env("USER", "tester");
+        // This machine is no EC2 instance, and the tests must not ask whether it is.
+        case.env("AWS_EC2_METADATA_DISABLED", "true");
+        case
+    }
+
+    pub(crate) fn folder(&self, name: &str) -> PathBuf {
+        self.root.path().join(name)
+    }
+
+    pub(crate) fn env(&mut self, name: &str, value: impl Into<String>) -> &mut Self {
+        self.environment.insert(name.to_owned(), value.into());
+        self
+    }
+
+    pub(crate) fn unset(&mut self, name: &str) -> &mut Self {
+        self.environment.remove(name);
+        self
+    }
+
+    pub(crate) fn file(&mut self, name: &str, text: impl AsRef<[u8]>) -> &mut Self {
+        let path = self.folder("work").join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+        self
+    }
+
+    /// Gives a file as standard input.
+    pub(crate) fn stdin(&mut self, name: &str) -> &mut Self {
+        self.stdin = Some(self.folder("work").join(name));
+        self
+    }
+
+    pub(crate) fn canary(&mut self, secret: &str) -> &mut Self {
+        if !secret.is_empty() && !self.canaries.iter().any(|known| known == secret) {
+            self.canaries.push(secret.to_owned());
+        }
+        self
+    }
+
+    /// The command, for tests that need to talk to it while it runs.
+    pub(crate) fn command<S: AsRef<OsStr>>(&self, arguments: &[S]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rolecall"));
+        command.args(arguments).current_dir(self.folder("work"));
+        command.env_clear().envs(&self.environment);
+        let stdin = self.stdin.as_ref().map(|file| std::fs::File::open(file).unwrap());
+        command.stdin(stdin.map_or_else(Stdio::null, Stdio::from));
+        command
+    }
+
+    /// Runs the binary, and fails if a file changed or a canary shows up outside of `sink`.
+    #[track_caller]
+    pub(crate) fn run<S: AsRef<OsStr>>(&self, arguments: &[S], sink: Sink) -> Ran {
+        let before = snapshot(self.root.path());
+        let output = self.command(arguments).output().unwrap();
+        let ran = Ran {
+            status: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        };
+        assert_eq!(before, snapshot(self.root.path()), "a file was changed: {ran:?}");
+        self.search(&ran, sink);
+        ran
+    }
+
+    /// The search alone, for canaries that became known after the run.
+    #[track_caller]
+    pub(crate) fn search(&self, ran: &Ran, sink: Sink) {
+        for canary in &self.canaries {
+            for form in forms(canary) {
+                assert!(!ran.stderr.contains(&form), "a secret is on standard error");
+                if sink == Sink::None {
+                    assert!(!ran.stdout.contains(&form), "a secret is on standard output");
+                }
+            }
+        }
+    }
+
+    /// Text without what differs from run to run.
+    pub(crate) fn filtered(&self, text: &str) -> String {
+        text.replace(&self.root.path().display().to_string(), "[ROOT]")
+    }
+}
+
+fn forms(secret: &str) -> Vec<String> {
+    let json = serde_json::to_string(secret).unwrap();
+    let percent: String = secret
+        .bytes()
+        .map(|b| match b {
+            b if b.is_ascii_alphanumeric() || b"-_.~".contains(&b) => char::from(b).to_string(),
+            b => format!("%{b:02X}"),
+        })
+        .collect();
+    vec![
+        secret.to_owned(),
+        STANDARD.encode(secret),
+        STANDARD_NO_PAD.encode(secret),
+        URL_SAFE_NO_PAD.encode(secret),
+        percent,
+        json.trim_matches('"').to_owned(),
+    ]
+}
+
+/// Every file below `root` with its content.
+fn snapshot(root: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    let mut folders = vec![root.to_path_buf()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                files.insert(path.clone(), std::fs::read(path).unwrap());
+            }
+        }
+    }
+    files
+}
+
+#[test]
+#[should_panic(expected = "a secret is on standard error")]
+fn the_harness_finds_an_escaped_secret() {
+    let mut case = Case::new();
+    case.canary("can/ary+=");
+    let stderr = "error: can%2Fary%2B%3D".to_owned();
+    case.search(&Ran { status: 0, stdout: String::new(), stderr }, Sink::Stdout);
+}

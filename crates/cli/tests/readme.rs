@@ -1,0 +1,12 @@
+//! Every command and output of the README, run as it stands there.
+//!
+//! A test binary of its own, since it works in the repository's root.
+
+use std::path::Path;
+
+#[test]
+fn the_readme_is_true() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    std::env::set_current_dir(root).unwrap();
+    trycmd::TestCases::new().case("README.md").run();
+}
