@@ -136,9 +136,9 @@ where
         let status = context.response().map_or(0, |response| response.status().as_u16());
         match classify(status, code, message) {
             Class::Throttled => RetryAction::throttling_error(),
-            Class::Unavailable => RetryAction::transient_error(),
-            // The SDK learns the skew from the answer and signs the next attempt right.
-            Class::Clock => RetryAction::NoActionIndicated,
+            // After a wrong time the SDK knows the skew from the answer's `Date`, and signs the
+            // next attempt right.
+            Class::Unavailable | Class::Clock => RetryAction::transient_error(),
             _ => RetryAction::RetryForbidden,
         }
     }

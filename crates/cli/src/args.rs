@@ -47,11 +47,11 @@ pub(crate) enum Command {
 
 #[derive(Args, Debug)]
 pub(crate) struct GenerateArgs {
-    #[command(flatten)]
-    pub(crate) grants: GrantFileArgs,
     /// How to print: KEY=VALUE lines, or a map (of maps, where there are several grants)
     #[arg(short, long, value_enum, default_value = "keys", value_name = "FORMAT")]
     pub(crate) output: GenerateOutput,
+    #[command(flatten)]
+    pub(crate) grants: GrantFileArgs,
     #[command(flatten)]
     pub(crate) source: SourceArgs,
     #[command(flatten)]
@@ -66,6 +66,7 @@ pub(crate) enum GenerateOutput {
 }
 
 #[derive(Args, Debug)]
+#[command(next_help_heading = "Grant")]
 pub(crate) struct GrantFileArgs {
     /// A file of YAML documents: grants, and the Secrets and ServiceAccounts they name ('-' reads
     /// standard input)
@@ -76,6 +77,7 @@ pub(crate) struct GrantFileArgs {
 }
 
 #[derive(Args, Debug)]
+#[command(next_help_heading = "Grant")]
 pub(crate) struct GrantChoiceArgs {
     /// The grant to run, where the files hold several (NAME or NAMESPACE/NAME)
     #[arg(long, value_name = "NAME")]
@@ -91,20 +93,20 @@ pub(crate) struct GrantChoiceArgs {
 
 #[derive(Args, Debug)]
 pub(crate) struct AssumeArgs {
-    #[command(flatten)]
-    pub(crate) request: RequestArgs,
     /// How to print
     #[arg(short, long, value_enum, default_value = "env", value_name = "FORMAT")]
     pub(crate) output: AssumeOutput,
+    #[command(flatten)]
+    pub(crate) request: RequestArgs,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub(crate) enum AssumeOutput {
-    /// export lines for sh, bash and zsh
+    /// Export lines for sh, bash and zsh
     Env,
-    /// set lines for fish
+    /// Set lines for fish
     Fish,
-    /// $env: lines for PowerShell
+    /// Lines for PowerShell
     Powershell,
     /// The shape of aws sts assume-role
     Json,
@@ -130,7 +132,7 @@ pub(crate) struct RequestArgs {
     #[arg(value_name = "ROLE_ARN")]
     pub(crate) role: Option<String>,
     /// Take the grant of a manifest instead of ROLE_ARN and its flags
-    #[arg(short = 'f', long = "filename", value_name = "FILE")]
+    #[arg(short = 'f', long = "filename", value_name = "FILE", help_heading = "Grant")]
     pub(crate) files: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) choice: GrantChoiceArgs,

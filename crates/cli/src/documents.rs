@@ -203,3 +203,46 @@ fn read_text(file: &Path) -> Result<Zeroizing<String>, String> {
 /// Etcd takes objects of 1.5 MiB; a file of several is still far below this.
 const MAX_BYTES: u64 = 8 * 1024 * 1024;
 const TOP_KEYS: [&str; 5] = ["apiVersion", "kind", "metadata", "spec", "status"];
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn told(text: &str) -> Vec<String> {
+        let mut documents = Documents::default();
+        let mut violations = Violations::new();
+        documents.add_text("f", text, Dialect::Aws, &mut violations);
+        violations.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_bomb_of_aliases_is_refused() {
+        let mut text = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
+        for level in 1..12 {
+            let refs = vec![format!("*a{}", level - 1); 10].join(", ");
+            text.push_str(&format!("a{level}: &a{level} [{refs}]\n"));
+        }
+        assert!(told(&text)[0].starts_with("f: is not YAML"));
+    }
+
+    #[test]
+    fn a_deep_nest_is_refused() {
+        assert!(told(&"[".repeat(200_000))[0].starts_with("f: is not YAML"));
+        assert!(told(&"- ".repeat(200_000))[0].starts_with("f: is not YAML"));
+    }
+
+    #[test]
+    fn a_list_is_read_as_its_items() {
+        let text = r#"{"kind": "List", "items": [{"kind": "Nonsense"}, {"kind": "ConfigMap"}]}"#;
+        assert_eq!(told(text), ["f#1 kind: 'Nonsense' is not known here"]);
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_answered_without_a_panic(text in "\\PC{0,200}|[a-z:{}\\[\\] \n&*#|>-]{0,200}") {
+            told(&text);
+        }
+    }
+}

@@ -142,7 +142,8 @@ impl Door {
     }
 
     fn tell(&self, plan: &Plan, minted: &Minted) {
-        self.terminal.step(&format!("source: {}", minted.origin));
+        let ends = minted.source_ends_at.map_or_else(String::new, |at| format!(", until {at}"));
+        self.terminal.step(&format!("source: {}{ends}", minted.origin));
         let sessions = minted.prefix.iter().map(AsRef::as_ref).chain([&minted.session]);
         for (hop, session) in plan.hops().zip(sessions) {
             let who = session.arn().map_or("session", |arn| arn.as_str());

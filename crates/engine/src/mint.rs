@@ -28,7 +28,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::error::{CallFacts, Error, StsFailure};
 use crate::flight::Flights;
@@ -53,6 +53,8 @@ pub struct Minted {
     pub session: Session,
     /// Where the first identity came from, for people.
     pub origin: String,
+    /// When the source's own keys end, where that is known.
+    pub source_ends_at: Option<Timestamp>,
     /// The sessions of the earlier hops.
     pub prefix: Vec<Arc<Session>>,
 }
@@ -120,7 +122,12 @@ impl Minter {
         }
         let step = Step::new(plan, identity, plan.prefix.len(), &plan.last, sessions.last());
         let session = step.call(&self.ports).await.map_err(Arc::new)?;
-        Ok(Minted { session, origin: identity.origin().to_owned(), prefix: sessions })
+        let source_ends_at = match identity.as_ref() {
+            Identity::Keys { expires_at, .. } => *expires_at,
+            Identity::Token { .. } => None,
+        };
+        let origin = identity.origin().to_owned();
+        Ok(Minted { session, origin, source_ends_at, prefix: sessions })
     }
 
     /// A session that others may use too: from memory, from a call that runs, or from a new call.

@@ -42,6 +42,14 @@ fn a_shell_takes_the_credentials_over() {
     assert_eq!(token, sts.emulator.issued()[0].session_token);
 }
 
+/// W5-29: the second attempt is signed with the skew that the first answer showed.
+#[test]
+fn a_clock_that_is_off_is_corrected_by_the_first_answer() {
+    let sts = Sts::ahead(jiff::SignedDuration::from_hours(2));
+    succeed(&sts, &mut sts.alice(), &["assume", HUB]);
+    assert_eq!(sts.calls("AssumeRole"), 2);
+}
+
 #[test]
 fn an_hour_is_asked_for_unless_told_otherwise() {
     let sts = Sts::start();

@@ -12,7 +12,7 @@ use std::sync::{Arc, LazyLock};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rolecall_emulator::{Emulator, Options, World};
 use tokio::runtime::Runtime;
 
@@ -35,15 +35,20 @@ pub(crate) struct Sts {
 
 impl Sts {
     pub(crate) fn start() -> Self {
-        Self::with(World::builtin().unwrap())
+        Self::ahead(SignedDuration::ZERO)
     }
 
-    pub(crate) fn with(world: World) -> Self {
+    /// An STS whose clock is ahead of this machine's.
+    pub(crate) fn ahead(by: SignedDuration) -> Self {
+        Self::with(World::builtin().unwrap(), by)
+    }
+
+    pub(crate) fn with(world: World, ahead: SignedDuration) -> Self {
         let users = world.users();
         let alice = users.iter().find(|user| user.access_key_id == ALICE_KEY_ID).unwrap();
         let alice_secret = alice.secret_access_key.clone();
         #[expect(clippy::disallowed_methods, reason = "the test's clock")]
-        let clock: Arc<dyn Fn() -> Timestamp + Send + Sync> = Arc::new(Timestamp::now);
+        let clock: Arc<dyn Fn() -> Timestamp + Send + Sync> = Arc::new(move || Timestamp::now() + ahead);
         let listen = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
         let emulator = wait(Emulator::start(world, Options { listen, clock })).unwrap();
         Self { emulator, alice_secret }

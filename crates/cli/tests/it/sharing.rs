@@ -75,7 +75,7 @@ fn plan() -> Plan {
 
 /// Slow enough that all fifty wait at once.
 fn slow_hub(sts: &Sts) {
-    sts.emulator.inject(format!("latency=300ms role={HUB}").parse::<FaultRule>().unwrap());
+    sts.emulator.inject(format!("role={HUB} latency=300ms").parse::<FaultRule>().unwrap());
 }
 
 async fn fifty(minter: &Arc<Minter>) -> Vec<Result<Minted, Arc<Error>>> {
@@ -108,7 +108,7 @@ fn fifty_waiters_cost_one_call_of_the_prefix() {
 fn fifty_waiters_cost_one_call_that_is_denied() {
     let sts = Sts::start();
     slow_hub(&sts);
-    sts.emulator.inject(format!("deny role={HUB}").parse::<FaultRule>().unwrap());
+    sts.emulator.inject(format!("role={HUB} deny").parse::<FaultRule>().unwrap());
     let results = wait(fifty(&minter(&sts)));
     assert!(results.iter().all(|result| result.as_ref().unwrap_err().code() == "denied"));
     assert_eq!((calls_of(&sts, HUB), calls_of(&sts, SPOKE)), (1, 0));
