@@ -212,10 +212,9 @@ pub(crate) struct SourceArgs {
         value_name = "WORLD",
         num_args = 0..=1,
         require_equals = true,
-        default_missing_value = "",
         conflicts_with_all = ["profile", "endpoint_url"]
     )]
-    pub(crate) emulate: Option<PathBuf>,
+    pub(crate) emulate: Option<Option<PathBuf>>,
 }
 
 #[derive(Args, Debug)]

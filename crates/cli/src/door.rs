@@ -50,7 +50,7 @@ impl Door {
         };
         let mut problems = Violations::new();
         if let Some(world) = &args.emulate {
-            let emulation = Emulation::start(world).await?;
+            let emulation = Emulation::start(world.as_deref()).await?;
             let own = args.region.as_deref();
             let region = own.and_then(|text| parse_region("--region", text, &mut problems));
             return Ok(Self {

@@ -23,8 +23,8 @@ pub(crate) struct Emulation {
 
 impl Emulation {
     /// Starts the emulator and says so, whatever `--quiet` says.
-    pub(crate) async fn start(world: &Path) -> Result<Self, Failure> {
-        let world = load_world(Some(world).filter(|path| !path.as_os_str().is_empty()))?;
+    pub(crate) async fn start(world: Option<&Path>) -> Result<Self, Failure> {
+        let world = load_world(world)?;
         let region = Region::parse(world.region()).map_err(|problem| {
             Failure::usage("the world file is not valid").problem(format!("region: {problem}"))
         })?;

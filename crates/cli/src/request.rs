@@ -100,7 +100,9 @@ fn from_flags(
     let region = door.region(None, "--region", &mut violations);
     let role = violations.keep("ROLE_ARN", RoleArn::parse(role, door.dialect));
     let parameters = read_parameters(&args.parameters, &mut violations);
-    let name = default_session_name(settings);
+    // Hops that have no name of their own share the session's, so that CloudTrail shows one.
+    let chosen = parameters.as_ref().and_then(|parameters| parameters.session_name.clone());
+    let name = chosen.unwrap_or_else(|| default_session_name(settings));
     let via = read_via(&args.parameters.via, &name, door, &mut violations);
     let plan = region.zip(role).zip(parameters).map(|((region, role), parameters)| {
         let last = parameters.request(role, &name);
@@ -168,10 +170,11 @@ fn read_policy(text: &str, violations: &mut Violations) -> Option<SessionPolicy>
 /// `KEY=VALUE`, split at the first `=`: values may hold more of them.
 fn read_tags(args: &ParameterArgs, violations: &mut Violations) -> Option<SessionTags> {
     let mut tags = Vec::new();
-    for tag in &args.tags {
+    for (index, tag) in args.tags.iter().enumerate() {
+        let path = format!("--tag[{index}]");
         match tag.split_once('=') {
-            Some((key, value)) => tags.push((key.to_owned(), value.to_owned())),
-            None => violations.push("--tag", format_args!("'{tag}' is not KEY=VALUE")),
+            Some((key, value)) => tags.push((path, key.to_owned(), value.to_owned())),
+            None => violations.push(path, "is not KEY=VALUE"),
         }
     }
     let transitive = args.transitive_tags.clone();

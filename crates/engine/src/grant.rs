@@ -95,8 +95,18 @@ impl Grant {
     ///
     /// Every violation of the document.
     pub fn read(document: &Value, dialect: Dialect) -> Result<Self, Violations> {
+        let placeholders = placeholder::find(document);
+        Self::read_filled(document, dialect)
+            .and_then(
+                |grant| {
+                    if placeholders.is_empty() { Ok(grant) } else { Err(Violations::new()) }
+                },
+            )
+            .map_err(|found| placeholders.and_elsewhere(found))
+    }
+
+    fn read_filled(document: &Value, dialect: Dialect) -> Result<Self, Violations> {
         let mut violations = Violations::new();
-        placeholder::find(document, &mut violations);
         let Some(mut top) = Fields::of(document, "", &mut violations) else {
             return Err(violations);
         };

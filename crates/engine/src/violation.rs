@@ -58,6 +58,18 @@ impl Violations {
         self.0.extend(others.0);
     }
 
+    /// These faults, and of the others those at other paths: one answer for one mistake.
+    #[must_use]
+    pub fn and_elsewhere(mut self, others: Self) -> Self {
+        let elsewhere: Vec<Violation> = others
+            .0
+            .into_iter()
+            .filter(|other| self.0.iter().all(|known| known.path != other.path))
+            .collect();
+        self.0.extend(elsewhere);
+        self
+    }
+
     /// The faults, in the order they were found.
     pub fn iter(&self) -> impl Iterator<Item = &Violation> {
         self.0.iter()

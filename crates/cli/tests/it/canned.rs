@@ -208,7 +208,7 @@ fn half_a_success_leaks_nothing() {
         let server = Canned::start(move |_| (200, body.clone()));
         let mut case = server.case();
         case.canary("SKTEST-canary").canary("TOKTEST-canary");
-        let ran = case.run(&["assume", ROLE, "-v"], Sink::None);
+        let ran = case.run(&["assume", ROLE, "-v"], Sink::Stdout);
         assert_eq!(ran.status, 4, "{name}: {}", ran.stderr);
         assert!(ran.stdout.is_empty(), "{name}");
     }

@@ -82,6 +82,7 @@ fn check(input: &BadInput) {
     settings.add_filter(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "[TIME]");
     settings.add_filter(r"\d{8}T\d{6}Z", "[TIME]");
     settings.add_filter(r"date/time \d+", "date/time [SECONDS]");
+    settings.add_filter(r"\d+ s remain", "[LEFT] s remain");
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
     settings.bind(|| {

@@ -23,11 +23,13 @@ fn succeed(sts: &Sts, case: &mut Case, arguments: &[&str]) -> Ran {
 fn every_format_carries_the_credentials() {
     let sts = Sts::start();
     let formats = ["env", "fish", "powershell", "dotenv", "json", "credential-process"];
-    for (index, format) in formats.iter().enumerate() {
+    for format in formats {
         let ran = succeed(&sts, &mut sts.alice(), &["assume", HUB, "-o", format]);
-        let issued = &sts.emulator.issued()[index];
-        assert!(ran.stdout.contains(&issued.secret_access_key), "{format}");
-        assert!(ran.stdout.contains(&issued.session_token), "{format}");
+        let carried = sts.emulator.issued().iter().any(|issued| {
+            ran.stdout.contains(&issued.secret_access_key)
+                && ran.stdout.contains(&issued.session_token)
+        });
+        assert!(carried, "{format}");
         assert_eq!(ran.stderr, "", "{format}");
     }
 }
@@ -56,8 +58,8 @@ fn an_hour_is_asked_for_unless_told_otherwise() {
     succeed(&sts, &mut sts.alice(), &["assume", HUB]);
     succeed(&sts, &mut sts.alice(), &["assume", HUB, "--duration", "15m"]);
     let asked: Vec<_> =
-        sts.emulator.requests().iter().map(|request| request.duration_seconds.clone()).collect();
-    assert_eq!(asked, [Some("3600".to_owned()), Some("900".to_owned())]);
+        sts.emulator.requests().iter().map(|request| request.duration_seconds).collect();
+    assert_eq!(asked, [Some(3_600), Some(900)]);
 }
 
 #[test]
@@ -208,13 +210,13 @@ fn the_emulator_serves_until_it_is_told_to_end() {
     assert_eq!(ran.status, 0, "{}", ran.stderr);
 }
 
-#[cfg(target_os = "linux")]
 #[test]
 fn output_that_cannot_be_written_is_exit_1() {
     let sts = Sts::start();
     let mut command = sts.alice().command(&["assume", HUB]);
-    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
-    let output = command.stdout(full).output().unwrap();
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let output = command.stdout(writer).stderr(Stdio::piped()).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert!(stderr.starts_with("error: could not write to standard output"), "{stderr}");

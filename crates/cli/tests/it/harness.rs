@@ -48,7 +48,8 @@ impl Sts {
         let alice = users.iter().find(|user| user.access_key_id == ALICE_KEY_ID).unwrap();
         let alice_secret = alice.secret_access_key.clone();
         #[expect(clippy::disallowed_methods, reason = "the test's clock")]
-        let clock: Arc<dyn Fn() -> Timestamp + Send + Sync> = Arc::new(move || Timestamp::now() + ahead);
+        let clock: Arc<dyn Fn() -> Timestamp + Send + Sync> =
+            Arc::new(move || Timestamp::now() + ahead);
         let listen = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
         let emulator = wait(Emulator::start(world, Options { listen, clock })).unwrap();
         Self { emulator, alice_secret }
@@ -57,7 +58,7 @@ impl Sts {
     /// How many calls of an operation were received.
     pub(crate) fn calls(&self, operation: &str) -> usize {
         let requests = self.emulator.requests();
-        requests.iter().filter(|request| request.operation == operation).count()
+        requests.iter().filter(|request| request.operation.as_deref() == Some(operation)).count()
     }
 
     /// A run whose default chain is alice by the environment, at this STS.

@@ -124,7 +124,7 @@ fn a_service_account_goes_through_its_own_role() {
         .emulator
         .requests()
         .iter()
-        .map(|request| (request.operation.clone(), request.session_name.clone().unwrap()))
+        .map(|request| (request.operation.clone().unwrap(), request.session_name.clone().unwrap()))
         .collect();
     assert_eq!(
         calls,
@@ -149,9 +149,9 @@ fn a_service_account_with_the_role_itself_makes_one_call() {
     generate(&sts, &mut case, &["-f", "a.yaml"]);
     let requests = sts.emulator.requests();
     assert_eq!(requests.len(), 1);
-    assert_eq!(requests[0].operation, "AssumeRoleWithWebIdentity");
+    assert_eq!(requests[0].operation.as_deref(), Some("AssumeRoleWithWebIdentity"));
     assert_eq!(requests[0].session_name.as_deref(), Some("mine"));
-    assert_eq!(requests[0].duration_seconds.as_deref(), Some("3600"));
+    assert_eq!(requests[0].duration_seconds, Some(3_600));
 }
 
 fn account(role: &str) -> String {
@@ -224,6 +224,6 @@ fn a_session_token_is_asked_without_a_duration() {
     case.file("a.yaml", key_secret(&sts) + &text);
     generate(&sts, &mut case, &["-f", "a.yaml"]);
     let requests = sts.emulator.requests();
-    assert_eq!(requests[0].operation, "GetSessionToken");
+    assert_eq!(requests[0].operation.as_deref(), Some("GetSessionToken"));
     assert_eq!(requests[0].duration_seconds, None);
 }

@@ -101,14 +101,14 @@ impl CallFacts {
             (Class::Denied, "AccessDenied") => return self.after_denial(message),
             (Class::ExpiredCaller | Class::Token | Class::Denied, _) if self.caller.is_none() => {
                 let claims = self.token_claims.as_deref().unwrap_or("it is no readable JWT");
-                format!("check the token of {}: {claims}", self.origin)
+                format!("check the {}: {claims}", self.origin)
             }
             (Class::ExpiredCaller, _) => {
-                format!("get fresh credentials: {} has ended", self.origin)
+                format!("the credentials from {} have ended: get fresh ones", self.origin)
             }
             (Class::Clock, _) => "set this machine's clock: it is over 15 minutes off".to_owned(),
             (Class::BaseKey, _) => format!(
-                "check the access key, its secret and the partition of {} (region {})",
+                "check the access key and its secret from {}, and that they are of the partition of {}",
                 self.origin, self.region
             ),
             _ => return None,
@@ -135,7 +135,7 @@ impl CallFacts {
         }
         let caller = match &self.caller_role {
             Some(caller) => format!("the caller's role {caller}"),
-            None => format!("the caller ({})", self.origin),
+            None => format!("the caller (credentials from {})", self.origin),
         };
         let external_id = if self.has_external_id {
             ", with just this external ID,"

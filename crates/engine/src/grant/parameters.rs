@@ -107,9 +107,6 @@ fn read_tags(block: &mut Fields<'_>, violations: &mut Violations) -> Option<Sess
     let tags: Vec<_> =
         items.iter().filter_map(|(path, item)| read_tag(item, path, violations)).collect();
     let transitive = block.texts("transitiveTagKeys", violations).unwrap_or_default();
-    if tags.len() != items.len() {
-        return None;
-    }
     let transitive = transitive.into_iter().map(|(_, key)| key.to_owned()).collect();
     let (path, transitive_path) = (block.path_of("tags"), block.path_of("transitiveTagKeys"));
     SessionTags::new(tags, transitive, &path, &transitive_path)
@@ -117,12 +114,17 @@ fn read_tags(block: &mut Fields<'_>, violations: &mut Violations) -> Option<Sess
         .ok()
 }
 
-fn read_tag(item: &Value, path: &str, violations: &mut Violations) -> Option<(String, String)> {
+/// A tag with its path.
+fn read_tag(
+    item: &Value,
+    path: &str,
+    violations: &mut Violations,
+) -> Option<(String, String, String)> {
     let mut tag = Fields::of(item, path, violations)?;
     let key = tag.required_text("key", violations);
     let value = tag.required_text("value", violations);
     tag.finish(violations, |_| Some("a tag is {key: KEY, value: VALUE}".to_owned()));
-    Some((key?.to_owned(), value?.to_owned()))
+    Some((path.to_owned(), key?.to_owned(), value?.to_owned()))
 }
 
 fn read_policy_arns(block: &mut Fields<'_>, violations: &mut Violations) -> Vec<PolicyArn> {

@@ -8,16 +8,18 @@ use crate::violation::Violations;
 ///
 /// IAM's own policy variables have a colon in their name (`${aws:username}`) and pass; so does what
 /// Kubernetes adds (annotations, `status`).
-pub(super) fn find(document: &Value, violations: &mut Violations) {
+pub(super) fn find(document: &Value) -> Violations {
+    let mut violations = Violations::new();
     for (pointer, path) in [
         ("/metadata/name", "metadata.name"),
         ("/metadata/namespace", "metadata.namespace"),
         ("/spec", "spec"),
     ] {
         if let Some(value) = document.pointer(pointer) {
-            walk(value, path.to_owned(), violations);
+            walk(value, path.to_owned(), &mut violations);
         }
     }
+    violations
 }
 
 fn walk(value: &Value, path: String, violations: &mut Violations) {

@@ -40,9 +40,10 @@ impl SessionTags {
     ///
     /// # Errors
     ///
-    /// Every violation, under `path` for tags and `transitive_path` for transitive keys.
+    /// Every violation: of a tag under the path that comes with it, of the lists under `path` and
+    /// `transitive_path`.
     pub fn new(
-        tags: Vec<(String, String)>,
+        tags: Vec<(String, String, String)>,
         transitive_keys: Vec<String>,
         path: &str,
         transitive_path: &str,
@@ -54,13 +55,12 @@ impl SessionTags {
             }
         }
         let mut seen = HashSet::new();
-        for (index, (key, value)) in tags.iter().enumerate() {
-            let at = format!("{path}[{index}]");
+        for (at, key, value) in &tags {
             for problem in tag_problems(key, value) {
-                violations.push(&at, problem);
+                violations.push(at, problem);
             }
             if !seen.insert(key.to_lowercase()) {
-                violations.push(&at, InvalidTags::Duplicate { key: shown(key) });
+                violations.push(at, InvalidTags::Duplicate { key: shown(key) });
             }
         }
         for (index, key) in transitive_keys.iter().enumerate() {
@@ -69,7 +69,7 @@ impl SessionTags {
                 violations.push(format!("{transitive_path}[{index}]"), problem);
             }
         }
-        let tags = tags.into_iter().map(|(key, value)| SessionTag { key, value }).collect();
+        let tags = tags.into_iter().map(|(_, key, value)| SessionTag { key, value }).collect();
         violations.into_result(Some(Self { tags, transitive_keys }))
     }
 
@@ -162,7 +162,10 @@ mod tests {
 
     #[track_caller]
     fn check(tags: &[(&str, &str)], transitive: &[&str], expected: &[&str]) {
-        let owned = tags.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        let tag = |(index, (key, value)): (usize, &(&str, &str))| {
+            (format!("tags[{index}]"), (*key).to_owned(), (*value).to_owned())
+        };
+        let owned = tags.iter().enumerate().map(tag).collect();
         let transitive = transitive.iter().map(|key| (*key).to_owned()).collect();
         let told = match SessionTags::new(owned, transitive, "tags", "transitiveTagKeys") {
             Ok(_) => Vec::new(),

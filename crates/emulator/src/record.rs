@@ -1,0 +1,84 @@
+//! The request log: what was asked and how it was answered, without a secret.
+
+use std::collections::VecDeque;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+/// The most records kept; the oldest goes first.
+const MOST_RECORDS: usize = 10_000;
+/// The longest text kept of what a client names freely.
+const LONGEST: usize = 256;
+
+/// One request to the STS port.
+///
+/// Holds names and numbers only: never a secret, a token or the value of an external ID.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct RequestRecord {
+    /// When it was judged, by the emulator's clock.
+    pub time: Timestamp,
+    /// `Action`, as sent.
+    pub operation: Option<String>,
+    /// The caller's ARN once its signature was found right; before that, the access key id.
+    pub caller: Option<String>,
+    /// `RoleArn`.
+    pub role: Option<String>,
+    /// `RoleSessionName`.
+    pub session_name: Option<String>,
+    /// `DurationSeconds`, when it was sent and is a number.
+    pub duration_seconds: Option<u64>,
+    /// Whether an `ExternalId` was sent.
+    pub external_id_given: bool,
+    /// Whether the request had no signature.
+    pub unsigned: bool,
+    /// The names of all fields, in the order they came.
+    pub parameters: Vec<String>,
+    /// The region of the signature.
+    pub region: Option<String>,
+    /// The HTTP status; nothing when no answer was given.
+    pub status: Option<u16>,
+    /// The code of the error, if it was one.
+    pub error_code: Option<String>,
+}
+
+impl RequestRecord {
+    pub(crate) fn new(time: Timestamp, form: &crate::wire::form::Form) -> Self {
+        let text = |name: &str| form.get(name).map(shortened);
+        Self {
+            time,
+            operation: text("Action"),
+            caller: None,
+            role: text("RoleArn"),
+            session_name: text("RoleSessionName"),
+            duration_seconds: form.get("DurationSeconds").and_then(|text| text.parse().ok()),
+            external_id_given: form.get("ExternalId").is_some(),
+            unsigned: true,
+            parameters: form.iter().take(LONGEST).map(|(name, _)| shortened(name)).collect(),
+            region: None,
+            status: None,
+            error_code: None,
+        }
+    }
+}
+
+pub(crate) fn shortened(text: &str) -> String {
+    text.chars().take(LONGEST).collect()
+}
+
+/// The records kept.
+#[derive(Debug, Default)]
+pub(crate) struct Log(VecDeque<RequestRecord>);
+
+impl Log {
+    pub(crate) fn push(&mut self, record: RequestRecord) {
+        if self.0.len() >= MOST_RECORDS {
+            self.0.pop_front();
+        }
+        self.0.push_back(record);
+    }
+
+    pub(crate) fn to_vec(&self) -> Vec<RequestRecord> {
+        self.0.iter().cloned().collect()
+    }
+}

@@ -1,0 +1,51 @@
+//! What the tasks of one emulator share.
+//!
+//! Each mutex guards one list, is held for one call and never across an await.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+
+use crate::emulator::Clock;
+use crate::fault::FaultBoard;
+use crate::record::Log;
+use crate::session::Sessions;
+use crate::world::World;
+
+/// The world, the time, and what happened since the start.
+pub(crate) struct State {
+    pub(crate) world: World,
+    clock: Clock,
+    sessions: Mutex<Sessions>,
+    faults: Mutex<FaultBoard>,
+    log: Mutex<Log>,
+}
+
+impl State {
+    pub(crate) fn new(world: World, clock: Clock) -> Self {
+        let faults = Mutex::new(FaultBoard::new(world.faults.clone()));
+        Self { world, clock, sessions: Mutex::default(), faults, log: Mutex::default() }
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        (self.clock)()
+    }
+
+    pub(crate) fn sessions(&self) -> MutexGuard<'_, Sessions> {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn faults(&self) -> MutexGuard<'_, FaultBoard> {
+        self.faults.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn log(&self) -> MutexGuard<'_, Log> {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl std::fmt::Debug for State {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("State").field("world", &self.world).finish_non_exhaustive()
+    }
+}
