@@ -31,6 +31,11 @@ impl Endpoint {
         Ok(Self(url.to_owned()))
     }
 
+    /// Whether it is plain http, which is always this machine.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.0.starts_with("http://")
+    }
+
     /// The URL.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -15,6 +15,7 @@ use aws_smithy_runtime_api::client::result::DispatchFailure;
 use aws_smithy_runtime_api::client::retries::classifiers::RetryClassifierPriority;
 use aws_smithy_runtime_api::http::Response;
 use aws_smithy_xml::decode::{Document, ScopedDecoder, try_data};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
 use rolecall_engine::error::{Class, StsFailure, classify};
 
 /// Takes code and sentence out of an SDK error, and drops the rest.
@@ -106,10 +107,16 @@ fn shown(text: &str, secrets: &[&str]) -> String {
     const MAX: usize = 1_000;
     let mut text = text.to_owned();
     for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
-        text = text.replace(secret, "[redacted]");
+        let percent = percent_encoding::utf8_percent_encode(secret, UNRESERVED).to_string();
+        for form in [*secret, &percent] {
+            text = text.replace(form, "[redacted]");
+        }
     }
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX).collect()
 }
+
+/// As a query-protocol body has it: all but RFC 3986's unreserved characters.
+const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
 /// Says which failures the SDK tries again, by the engine's table.
 pub(crate) struct TableClassifier<E>(PhantomData<fn() -> E>);

@@ -1,7 +1,6 @@
 //! What the shared configuration files say beside credentials: profiles and their region.
 
 use aws_config::profile::{ProfileSet, load};
-use aws_credential_types::provider::error::CredentialsError;
 use aws_runtime::env_config::file::EnvConfigFiles;
 use aws_types::os_shim_internal::{Env, Fs};
 use rolecall_engine::error::SourceError;
@@ -27,15 +26,28 @@ impl SharedConfig {
         let files = EnvConfigFiles::default();
         let profiles =
             load(&fs, &env, &files, None).await.map_err(|error| SourceError::Missing {
-                what: format!("the AWS config files cannot be read: {}", chain_of(&error)),
+                what: format!(
+                    "the AWS config files cannot be read: {}",
+                    one_line(&error.to_string())
+                ),
                 hint: None,
             })?;
-        let selected = profile.unwrap_or("default").to_owned();
+        let selected = profile.unwrap_or(profiles.selected_profile()).to_owned();
         let config = Self { profiles, selected };
         match profile {
             Some(name) if config.profiles.get_profile(name).is_none() => Err(config.missing(name)),
             _ => Ok(config),
         }
+    }
+
+    /// The name of the selected profile.
+    pub(crate) fn name(&self) -> &str {
+        &self.selected
+    }
+
+    /// The command of the selected profile's `credential_process`.
+    pub(crate) fn credential_process(&self) -> Option<&str> {
+        self.profiles.get_profile(&self.selected)?.get("credential_process")
     }
 
     /// The region of the selected profile; no other profile's is inherited.
@@ -57,24 +69,7 @@ impl SharedConfig {
     }
 }
 
-/// The sentences of an error and its sources; the SDK's debug forms are never used.
-pub(crate) fn chain_of(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        let sentence = error.to_string();
-        if !text.contains(&sentence) {
-            text = format!("{text}: {sentence}");
-        }
-        source = error.source();
-    }
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(1_000).collect()
-}
-
-/// As [`chain_of`], without the SDK's opening phrase, which says nothing.
-pub(crate) fn reason_of(error: &CredentialsError) -> String {
-    match std::error::Error::source(error) {
-        Some(source) => chain_of(source),
-        None => error.to_string(),
-    }
+/// One line of text of another library, at most 500 characters.
+pub(crate) fn one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(500).collect()
 }

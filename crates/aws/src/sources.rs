@@ -16,13 +16,18 @@ use aws_credential_types::Credentials as SdkCredentials;
 use aws_credential_types::provider::ProvideCredentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_sts::config::Region as SdkRegion;
+use aws_sdk_sts::error::SdkError;
+use aws_sdk_sts::operation::assume_role::AssumeRoleError;
+use aws_sdk_sts::operation::assume_role_with_web_identity::AssumeRoleWithWebIdentityError;
+use aws_types::os_shim_internal::Env;
 use jiff::Timestamp;
-use rolecall_engine::error::{Attempt, Class, SourceError};
+use rolecall_engine::error::{Attempt, Class, SourceError, StsFailure};
 use rolecall_engine::region::Region;
 use rolecall_engine::session::{Credentials, Identity};
 use secrecy::SecretString;
 
-use crate::shared_config::reason_of;
+use crate::failure::failure_of;
+use crate::shared_config::{SharedConfig, one_line};
 
 /// Keys of a named profile: its own, or those of whatever it points to.
 ///
@@ -37,7 +42,8 @@ pub async fn profile(name: &str, region: &Region) -> Result<Identity, SourceErro
         .profile_name(name)
         .build();
     let origin = format!("profile {name}");
-    match provider.provide_credentials().await {
+    refuse_calling_itself(Some(name)).await?;
+    match within(MOST_WAIT, provider.provide_credentials()).await {
         Ok(credentials) => identity(&credentials, origin),
         Err(error) => Err(failed(origin, &error)),
     }
@@ -53,8 +59,15 @@ pub async fn default_chain(region: &Region) -> Result<Identity, SourceError> {
     let config = provider_config(region);
     let mut tried = Vec::new();
     for place in Place::CHAIN {
-        match place.credentials(&config).await {
+        if place == Place::Profile {
+            refuse_calling_itself(None).await?;
+        }
+        match within(MOST_WAIT, place.credentials(&config)).await {
             Ok(credentials) => return identity(&credentials, place.name().to_owned()),
+            Err(_) if place == Place::Environment && half_of_a_key().is_some() => {
+                let what = half_of_a_key().unwrap_or_default();
+                return Err(SourceError::Missing { what, hint: Some(HALF_A_KEY.to_owned()) });
+            }
             Err(error) if place.has_nothing(&error) => {
                 tried.push(Attempt { source: place.name(), reason: place.reason(&error) });
             }
@@ -150,10 +163,59 @@ async fn instance(config: &ProviderConfig) -> Result<SdkCredentials, Credentials
         .read_timeout(MOST)
         .build();
     let provider = ImdsCredentialsProvider::builder().configure(config).imds_client(client).build();
-    match tokio::time::timeout(MOST, provider.provide_credentials()).await {
+    within(MOST, provider.provide_credentials()).await
+}
+
+/// Bounds what a provider may take: a command, a login service or an STS of its own.
+async fn within(
+    most: Duration,
+    credentials: impl Future<Output = Result<SdkCredentials, CredentialsError>>,
+) -> Result<SdkCredentials, CredentialsError> {
+    match tokio::time::timeout(most, credentials).await {
         Ok(result) => result,
-        Err(_) => Err(CredentialsError::not_loaded("nothing answered within 1 s")),
+        Err(_) => Err(CredentialsError::provider_timed_out(most)),
     }
+}
+
+/// A key that is only half there must not fall through to somebody else's identity.
+fn half_of_a_key() -> Option<String> {
+    const ID: &str = "AWS_ACCESS_KEY_ID";
+    const SECRET: &str = "AWS_SECRET_ACCESS_KEY";
+    let environment = Env::real();
+    let is_set = |name| environment.get(name).is_ok_and(|value| !value.trim().is_empty());
+    match (is_set(ID), is_set(SECRET)) {
+        (true, false) => Some(format!("{ID} is set and {SECRET} is not")),
+        (false, true) => Some(format!("{SECRET} is set and {ID} is not")),
+        _ => None,
+    }
+}
+
+/// A profile whose `credential_process` is rolecall on the same profile would run itself for ever.
+async fn refuse_calling_itself(profile: Option<&str>) -> Result<(), SourceError> {
+    let config = SharedConfig::load(profile).await?;
+    let Some(command) = config.credential_process() else { return Ok(()) };
+    if !calls_itself(command, config.name()) {
+        return Ok(());
+    }
+    Err(SourceError::Missing {
+        what: format!("the credential_process of profile {} would call itself", config.name()),
+        hint: Some("give the rolecall in it another --profile, one that has keys".to_owned()),
+    })
+}
+
+fn calls_itself(command: &str, profile: &str) -> bool {
+    let mut words = command.split_whitespace().map(|word| word.trim_matches(['"', '\'']));
+    let program = words.next().and_then(|word| word.rsplit(['/', '\\']).next());
+    if !matches!(program, Some("rolecall" | "rolecall.exe")) {
+        return false;
+    }
+    let words: Vec<&str> = words.collect();
+    let mut named = words.windows(2).filter_map(|pair| match pair {
+        ["--profile", name] => Some(*name),
+        _ => None,
+    });
+    let joined = words.iter().find_map(|word| word.strip_prefix("--profile="));
+    named.next().or(joined).is_none_or(|name| name == profile)
 }
 
 fn identity(credentials: &SdkCredentials, origin: String) -> Result<Identity, SourceError> {
@@ -177,10 +239,69 @@ fn timestamp(time: SystemTime) -> Option<Timestamp> {
     Timestamp::from_second(i64::try_from(since.as_secs()).ok()?).ok()
 }
 
+/// Keeps what kind of failure it was, and of foreign text only what holds no server's sentence: a
+/// server may repeat keys that are not known here and so cannot be cut out.
 fn failed(origin: String, error: &CredentialsError) -> SourceError {
-    let class = match error {
-        CredentialsError::ProviderTimedOut(_) => Class::Unavailable,
-        _ => Class::NoSource,
+    if let Some(failure) = sts_failure(error) {
+        let reason = match &failure {
+            StsFailure::Refused { code, .. } => format!("STS answered {code}"),
+            other => other.to_string(),
+        };
+        let hint = (failure.class() == Class::Denied)
+            .then(|| "check the trust policy of the role that it assumes".to_owned());
+        return SourceError::Failed { origin, reason, class: failure.class(), hint };
+    }
+    let (class, reason) = match error {
+        CredentialsError::ProviderTimedOut(_) => {
+            (Class::Unavailable, "it took too long".to_owned())
+        }
+        error => (Class::NoSource, reason_of(error)),
     };
-    SourceError::Failed { origin, reason: reason_of(error), class, hint: None }
+    SourceError::Failed { origin, reason, class, hint: None }
+}
+
+/// The STS failure behind a provider's error, if there is one.
+fn sts_failure(error: &CredentialsError) -> Option<StsFailure> {
+    let mut source = std::error::Error::source(error);
+    while let Some(error) = source {
+        if let Some(error) = error.downcast_ref::<SdkError<AssumeRoleError>>() {
+            return Some(failure_of(error, &[]));
+        }
+        if let Some(error) = error.downcast_ref::<SdkError<AssumeRoleWithWebIdentityError>>() {
+            return Some(failure_of(error, &[]));
+        }
+        source = error.source();
+    }
+    None
+}
+
+/// The first sentence behind a provider's error; deeper ones may be debug forms.
+fn reason_of(error: &CredentialsError) -> String {
+    match std::error::Error::source(error) {
+        Some(source) => one_line(&source.to_string()),
+        None => one_line(&error.to_string()),
+    }
+}
+
+/// As long as a `credential_process` may take.
+const MOST_WAIT: Duration = Duration::from_secs(60);
+const HALF_A_KEY: &str = "set both, or neither";
+
+#[cfg(test)]
+mod tests {
+    use super::calls_itself;
+
+    #[test]
+    fn a_process_of_ours_on_the_same_profile_is_found() {
+        for (command, found) in [
+            ("rolecall assume ROLE -o credential-process", true),
+            ("/usr/bin/rolecall assume ROLE --profile dev", true),
+            ("\"/opt/bin/rolecall\" assume ROLE --profile=dev", true),
+            ("rolecall assume ROLE --profile base", false),
+            ("aws-vault export dev", false),
+            ("", false),
+        ] {
+            assert_eq!(calls_itself(command, "dev"), found, "{command}");
+        }
+    }
 }

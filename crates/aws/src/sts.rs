@@ -19,6 +19,7 @@ use aws_sdk_sts::operation::assume_role_with_web_identity::AssumeRoleWithWebIden
 use aws_sdk_sts::operation::get_caller_identity::GetCallerIdentityError;
 use aws_sdk_sts::operation::get_session_token::GetSessionTokenError;
 use aws_sdk_sts::types::{AssumedRoleUser, PolicyDescriptorType, Tag};
+use aws_smithy_http_client::Builder as HttpClientBuilder;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use jiff::Timestamp;
@@ -27,7 +28,9 @@ use rolecall_engine::error::StsFailure;
 use rolecall_engine::plan::WebIdentityRequest;
 use rolecall_engine::ports::{Aws, CallerIdentity, Clock};
 use rolecall_engine::region::Region;
-use rolecall_engine::request::{PolicyArn, RoleRequest, SessionDuration, SessionTokenRequest};
+use rolecall_engine::request::{
+    ExternalId, PolicyArn, RoleRequest, SessionDuration, SessionTokenRequest,
+};
 use rolecall_engine::session::{AssumedRole, Credentials, Session};
 use secrecy::{ExposeSecret, SecretString};
 
@@ -67,6 +70,10 @@ impl StsClient {
             config.set_app_name(AppName::new("rolecall").ok());
             if let Some(endpoint) = &self.endpoint {
                 config = config.endpoint_url(endpoint.as_str());
+                if endpoint.is_plain() {
+                    // Without TLS, and without a proxy: what goes to this machine stays on it.
+                    config = config.http_client(HttpClientBuilder::new().build_http());
+                }
             }
             Client::from_conf(config.build())
         });
@@ -96,7 +103,11 @@ impl StsClient {
             .config_override(signed_by::<AssumeRoleError>(caller))
             .send()
             .await;
-        let output = call.map_err(|error| failure_of(&error, &secrets_of(caller)))?;
+        let output = call.map_err(|error| {
+            let mut secrets = secrets_of(caller);
+            secrets.extend(request.external_id.as_ref().map(ExternalId::as_str));
+            failure_of(&error, &secrets)
+        })?;
         self.session(
             output.credentials(),
             output.assumed_role_user(),
@@ -158,7 +169,11 @@ impl StsClient {
             .config_override(signed_by::<GetSessionTokenError>(caller))
             .send()
             .await;
-        let output = call.map_err(|error| failure_of(&error, &secrets_of(caller)))?;
+        let output = call.map_err(|error| {
+            let mut secrets = secrets_of(caller);
+            secrets.extend(code);
+            failure_of(&error, &secrets)
+        })?;
         self.session(output.credentials(), None, None, None, output.request_id())
     }
 
@@ -202,7 +217,7 @@ impl StsClient {
             credentials.session_token(),
         ];
         let [key_id, secret, token] = parts;
-        if parts.iter().any(|part| part.is_empty() || part.contains(char::is_control)) {
+        if parts.iter().any(|part| part.is_empty() || !part.bytes().all(|b| b.is_ascii_graphic())) {
             return Err(unreadable);
         }
         let seconds = credentials.expiration().secs();

@@ -228,7 +228,7 @@ pub(crate) struct GuardArgs {
     #[arg(long = "allow-role", value_name = "PATTERN")]
     roles: Vec<RolePattern>,
     /// The least life that must remain
-    #[arg(long, value_name = "DURATION", value_parser = seconds_from_text)]
+    #[arg(long, value_name = "DURATION", value_parser = life_from_text)]
     min_ttl: Option<i64>,
 }
 
@@ -239,6 +239,14 @@ impl GuardArgs {
             roles: self.roles.clone(),
             min_remaining: self.min_ttl.map(jiff::SignedDuration::from_secs),
         }
+    }
+}
+
+fn life_from_text(text: &str) -> Result<i64, String> {
+    match seconds_from_text(text) {
+        Ok(seconds @ 0..) => Ok(seconds),
+        Ok(_) => Err("must not be negative".to_owned()),
+        Err(problem) => Err(problem.to_string()),
     }
 }
 

@@ -2,16 +2,16 @@
 //!
 //! The YAML parser's own messages are not shown: they quote the text, which can be a Secret.
 
-use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use rolecall_engine::arn::Dialect;
 use rolecall_engine::fields::Fields;
 use rolecall_engine::grant::Grant;
-use rolecall_engine::violation::{Violations, nearest};
+use rolecall_engine::violation::{Violations, nearest, shown};
 use serde_json::Value;
-use zeroize::Zeroizing;
+use zeroize::Zeroize;
 
+use crate::files::read_text;
 use crate::inputs::Inputs;
 
 /// What the files hold.
@@ -22,27 +22,24 @@ pub(crate) struct Documents {
 }
 
 impl Documents {
-    /// Reads every file.
+    /// Reads every file, and keeps what could be read.
     ///
-    /// # Errors
-    ///
-    /// Every violation of every document; the path of each begins with `FILE#DOCUMENT`.
-    pub(crate) fn read(files: &[PathBuf], dialect: Dialect) -> Result<Self, Violations> {
+    /// Every violation of every document is pushed; its path begins with `FILE#DOCUMENT`.
+    pub(crate) fn read(files: &[PathBuf], dialect: Dialect, violations: &mut Violations) -> Self {
         let mut documents = Self::default();
-        let mut violations = Violations::new();
         for file in files {
             let shown = file.display().to_string();
-            match read_text(file) {
-                Ok(text) => documents.add_text(&shown, &text, dialect, &mut violations),
+            match read_text(file, MAX_BYTES) {
+                Ok(text) => documents.add_text(&shown, &text, dialect, violations),
                 Err(problem) => violations.push(shown, problem),
             }
         }
-        documents.find_twins(&mut violations);
-        violations.into_result(Some(documents))
+        documents.find_twins(violations);
+        documents
     }
 
     fn add_text(&mut self, file: &str, text: &str, dialect: Dialect, violations: &mut Violations) {
-        let values = match parse(text) {
+        let mut values = match parse(text) {
             Ok(values) => values,
             Err(NotYaml { problem, hint: Some(hint) }) => {
                 violations.push_with_hint(file, problem, hint);
@@ -58,29 +55,30 @@ impl Documents {
             is_empty = false;
             let mut found = Violations::new();
             self.add_document(value, dialect, &mut found);
-            for violation in found.iter() {
-                let path = format!("{file}#{} {}", index + 1, violation.path);
-                match &violation.hint {
-                    Some(hint) => violations.push_with_hint(path, &violation.problem, hint),
-                    None => violations.push(path, &violation.problem),
-                }
-            }
+            violations.extend(found.below(&format!("{file}#{}", index + 1)));
         }
+        values.iter_mut().for_each(wipe);
         if is_empty {
             violations.push(file, "holds no document");
         }
     }
 
     fn add_document(&mut self, value: &Value, dialect: Dialect, violations: &mut Violations) {
-        let Some(mut top) = Fields::of(value, "document", violations) else { return };
+        let Some(mut top) =
+            Fields::of(value, if value.is_object() { "" } else { "document" }, violations)
+        else {
+            return;
+        };
         let Some(kind) = top.value("kind") else {
             violations.push("kind", "is missing");
             return;
         };
         match kind.as_str().unwrap_or_default() {
             "List" => {
-                for (_, item) in top.list("items", violations).unwrap_or_default() {
-                    self.add_document(item, dialect, violations);
+                for (path, item) in top.list("items", violations).unwrap_or_default() {
+                    let mut found = Violations::new();
+                    self.add_document(item, dialect, &mut found);
+                    violations.extend(found.below(&path));
                 }
             }
             kind if Grant::is_kind(kind) => match Grant::read(value, dialect) {
@@ -122,12 +120,11 @@ fn refuse_kind(kind: &str, violations: &mut Violations) {
         violations.push("kind", format_args!("{kind} is not supported yet"));
         return;
     }
-    let shown: String = kind.chars().filter(|c| !c.is_control()).take(64).collect();
     let hint = match nearest(kind, KNOWN) {
         Some(near) => format!("did you mean {near}?"),
         None => format!("this command knows {}", KNOWN.join(", ")),
     };
-    violations.push_with_hint("kind", format_args!("'{shown}' is not known here"), hint);
+    violations.push_with_hint("kind", format_args!("'{}' is not known here", shown(kind)), hint);
 }
 
 /// An `ExternalSecret` is an input; only a form that never shipped is pointed out.
@@ -162,7 +159,7 @@ fn parse(text: &str) -> Result<Vec<Value>, NotYaml> {
             let key = key.as_deref().unwrap_or("a key");
             let is_top = location.column() == 1 && TOP_KEYS.contains(&key);
             return NotYaml {
-                problem: format!("has the key {key} twice{place}"),
+                problem: format!("has the key {} twice{place}", shown(key)),
                 hint: is_top.then(|| "a line --- is missing between two documents".to_owned()),
             };
         }
@@ -176,28 +173,14 @@ fn parse(text: &str) -> Result<Vec<Value>, NotYaml> {
     })
 }
 
-/// Reads a file, or standard input for `-`.
-///
-/// # Errors
-///
-/// Why it cannot be read, as the rest of a sentence.
-fn read_text(file: &Path) -> Result<Zeroizing<String>, String> {
-    let mut bytes = Zeroizing::new(Vec::new());
-    let read = if file == Path::new("-") {
-        std::io::stdin().take(MAX_BYTES + 1).read_to_end(&mut bytes)
-    } else {
-        std::fs::File::open(file).and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes))
-    };
-    read.map_err(|error| format!("cannot be read: {error}"))?;
-    if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > MAX_BYTES {
-        return Err(format!("is larger than {} MiB", MAX_BYTES / (1024 * 1024)));
+/// Zeroes the strings of a document: it may have been a Secret.
+fn wipe(value: &mut Value) {
+    match value {
+        Value::String(text) => text.zeroize(),
+        Value::Array(items) => items.iter_mut().for_each(wipe),
+        Value::Object(map) => map.values_mut().for_each(wipe),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
-    let bytes = std::mem::take(&mut *bytes);
-    let text = String::from_utf8(bytes).map_err(|error| {
-        drop(Zeroizing::new(error.into_bytes()));
-        "is not UTF-8 text".to_owned()
-    })?;
-    Ok(Zeroizing::new(text))
 }
 
 /// Etcd takes objects of 1.5 MiB; a file of several is still far below this.
@@ -236,7 +219,7 @@ mod tests {
     #[test]
     fn a_list_is_read_as_its_items() {
         let text = r#"{"kind": "List", "items": [{"kind": "Nonsense"}, {"kind": "ConfigMap"}]}"#;
-        assert_eq!(told(text), ["f#1 kind: 'Nonsense' is not known here"]);
+        assert_eq!(told(text), ["f#1 items[0] kind: 'Nonsense' is not known here"]);
     }
 
     proptest! {

@@ -6,7 +6,7 @@ use rolecall_aws::{Endpoint, SharedConfig, StsClient};
 use rolecall_engine::arn::Dialect;
 use rolecall_engine::guard::Guards;
 use rolecall_engine::mint::{Minted, Minter};
-use rolecall_engine::plan::{Plan, PlanError, SourceSpec};
+use rolecall_engine::plan::{Caller, Plan, PlanError, SourceSpec};
 use rolecall_engine::ports::Clock;
 use rolecall_engine::region::Region;
 use rolecall_engine::violation::Violations;
@@ -32,6 +32,8 @@ pub(crate) struct Door {
     pub(crate) emulation: Option<Emulation>,
     endpoint: Option<Endpoint>,
     region: Option<Region>,
+    /// Whether the region is a flag's, which must not be lost beside a manifest's own.
+    has_region_flag: bool,
     profile_variable: Option<String>,
     /// What is wrong with the flags and variables; reported with what is wrong with the request.
     problems: Violations,
@@ -59,6 +61,7 @@ impl Door {
                 default_source,
                 endpoint: Some(emulation.endpoint()?),
                 region: region.or_else(|| Some(emulation.region().clone())),
+                has_region_flag: args.region.is_some(),
                 emulation: Some(emulation),
                 profile_variable: None,
                 problems,
@@ -72,6 +75,7 @@ impl Door {
             default_source,
             region,
             endpoint: endpoint_url.and_then(|url| parse_endpoint(url, args, &mut problems)),
+            has_region_flag: args.region.is_some(),
             emulation: None,
             profile_variable: settings.profile.clone(),
             problems,
@@ -84,13 +88,16 @@ impl Door {
     }
 
     /// The region of one request: its own, else the flag's, the environment's or the profile's.
-    /// None of them is a violation at `path`: rolecall never guesses a region.
-    pub(crate) fn region(
+    /// None of them, or its own beside a flag, is a violation at `path`: rolecall never guesses.
+    pub(crate) fn region_of(
         &self,
         own: Option<&Region>,
         path: &str,
         violations: &mut Violations,
     ) -> Option<Region> {
+        if own.is_some() && self.has_region_flag {
+            violations.push(path, "stands beside --region: the grant says already where to ask");
+        }
         let region = own.or(self.region.as_ref()).cloned();
         // A region that is there but wrong is among the door's problems already.
         if region.is_none() && self.problems.is_empty() {
@@ -120,7 +127,6 @@ impl Door {
     ) -> Result<Minted, Failure> {
         let minted = minter.mint(plan).await.map_err(|error| Failure::engine(&error))?;
         let now = SystemClock.now();
-        self.tell(plan, &minted);
         let session = &minted.session;
         if session.expires_at.is_none() {
             self.terminal.warn(
@@ -131,6 +137,7 @@ impl Door {
                 .warn("by this machine's clock the credentials have ended: check the clock");
         }
         guards.check(session, now).map_err(|violations| Failure::guards(&violations))?;
+        self.tell(plan, &minted);
         Ok(minted)
     }
 
@@ -156,14 +163,16 @@ impl Door {
     }
 }
 
-/// What the plan itself shows to be refused, at the paths of a door.
+/// What the plan shows to be refused, and the caller where it is known, at the paths of a door.
 pub(crate) fn check_plan(
     plan: &Plan,
+    caller: Option<Caller>,
     duration_path: &str,
     role_path: &str,
     violations: &mut Violations,
 ) {
-    for error in plan.check().err().into_iter().flatten() {
+    let by_caller = caller.and_then(|caller| plan.check_caller(caller).err());
+    for error in plan.check().err().into_iter().flatten().chain(by_caller) {
         let path = match &error {
             PlanError::DurationOverChainingCap { .. } => duration_path,
             _ => role_path,

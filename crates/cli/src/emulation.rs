@@ -11,6 +11,7 @@ use rolecall_engine::session::{Credentials, Identity};
 use secrecy::SecretString;
 
 use crate::clock::SystemClock;
+use crate::files::{MOST_BYTES, read_text};
 use crate::report::{Exit, Failure};
 use crate::terminal::Terminal;
 
@@ -72,9 +73,8 @@ pub(crate) fn load_world(file: Option<&Path>) -> Result<World, Failure> {
             Failure::new(Exit::Other, "the built-in world is not valid").cause(error.to_string())
         });
     };
-    let text = std::fs::read_to_string(file).map_err(|error| {
-        Failure::usage(format!("the world file {} cannot be read", file.display()))
-            .cause(error.to_string())
+    let text = read_text(file, MOST_BYTES).map_err(|problem| {
+        Failure::usage(format!("the world file {} {problem}", file.display()))
     })?;
     World::parse(&text).map_err(|error| {
         let summary = format!("the world file {} is not valid", file.display());

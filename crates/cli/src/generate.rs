@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use rolecall_engine::mint::Minted;
-use rolecall_engine::output::{KeyMap, Text, generator_keys, key_lines};
+use rolecall_engine::output::{KeyMap, Text, generator_keys, key_lines, pretty};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
@@ -64,19 +64,16 @@ fn encode(names: &[String], minted: &[Minted], output: GenerateOutput) -> Result
 }
 
 fn map(value: &impl Serialize, output: GenerateOutput) -> Result<Text, Failure> {
-    let text = match output {
-        GenerateOutput::Yaml => {
-            serde_saphyr::to_string(value).map_err(|error| unexpected(&error))?
-        }
-        GenerateOutput::Json | GenerateOutput::Keys => {
-            let mut text =
-                serde_json::to_string_pretty(value).map_err(|error| unexpected(&error))?;
-            text.push('\n');
-            text
-        }
-    };
-    Ok(Zeroizing::new(text))
+    if output != GenerateOutput::Yaml {
+        return pretty(value).map_err(|error| unexpected(&error));
+    }
+    let mut text = Zeroizing::new(String::with_capacity(ROOM));
+    serde_saphyr::to_fmt_writer(&mut *text, value).map_err(|error| unexpected(&error))?;
+    Ok(text)
 }
+
+/// Room for many sessions, so that no secret is left behind by a growing buffer.
+const ROOM: usize = 64 * 1024;
 
 /// The name of each grant, with its namespace where two share the name.
 fn distinct_names(planned: &Planned) -> Vec<String> {

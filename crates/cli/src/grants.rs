@@ -3,17 +3,17 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use rolecall_engine::arn::{Dialect, RoleArn};
+use rolecall_engine::arn::RoleArn;
 use rolecall_engine::error::{Error, SourceError};
 use rolecall_engine::grant::{Ask, Auth, Grant, ServiceAccountRef};
-use rolecall_engine::plan::{Plan, SourceSpec};
+use rolecall_engine::plan::{Caller, Plan, SourceSpec};
 use rolecall_engine::region::Region;
 use rolecall_engine::violation::{Violations, nearest};
 
 use crate::args::GrantChoiceArgs;
 use crate::documents::Documents;
 use crate::door::{Door, check_plan};
-use crate::inputs::Inputs;
+use crate::inputs::{Inputs, TokenFile};
 use crate::report::Failure;
 use crate::settings::Settings;
 use crate::source::{keys_of, read_token};
@@ -35,17 +35,21 @@ pub(crate) fn plan_files(
     let invalid =
         |violations: &Violations| Failure::violations("the input is not valid", violations);
     let mut violations = door.problems();
-    let mut documents = match Documents::read(files, door.dialect) {
-        Ok(documents) => documents,
-        Err(found) => {
-            violations.extend(found);
-            return Err(invalid(&violations));
-        }
+    let Documents { grants, mut inputs } = Documents::read(files, door.dialect, &mut violations);
+    inputs.secrets_dir.clone_from(&choice.secrets_dir);
+    // Where a document is wrong, the choice among the rest would only confuse.
+    let chosen = match choose(grants, choice.name.as_deref()) {
+        Err(failure) if violations.is_empty() => return Err(failure),
+        chosen => chosen.unwrap_or_default(),
     };
-    documents.inputs.secrets_dir.clone_from(&choice.secrets_dir);
-    let chosen = choose(documents.grants, choice.name.as_deref())?;
-    let planner =
-        Planner { door, inputs: &documents.inputs, token_file: token_file(choice, settings, door) };
+    let needs_token = |grant: &Grant| matches!(grant.auth(), Some(Auth::ServiceAccount(_)));
+    if chosen.iter().any(needs_token) {
+        inputs.token = token_file(choice, settings, door)
+            .map(|path| TokenFile { first: read_token(&path), path });
+    } else if choice.web_identity_token_file.is_some() && violations.is_empty() {
+        violations.push("--web-identity-token-file", "is not used: no grant has auth.jwt");
+    }
+    let planner = Planner { door, inputs: &inputs };
     let mut grants = Vec::new();
     for grant in chosen {
         for warning in &grant.warnings {
@@ -56,7 +60,7 @@ pub(crate) fn plan_files(
         }
     }
     let grants = violations.into_result(Some(grants)).map_err(|found| invalid(&found))?;
-    Ok(Planned { grants, inputs: Arc::new(documents.inputs) })
+    Ok(Planned { grants, inputs: Arc::new(inputs) })
 }
 
 /// `NAMESPACE/NAME`.
@@ -97,40 +101,46 @@ fn token_file(choice: &GrantChoiceArgs, settings: &Settings, door: &Door) -> Opt
 struct Planner<'a> {
     door: &'a Door,
     inputs: &'a Inputs,
-    token_file: Option<PathBuf>,
+}
+
+/// Who asks, as far as it is known before any call.
+struct Asking {
+    source: SourceSpec,
+    /// The role of the service account, if it is one.
+    account_role: Option<RoleArn>,
+    /// What kind of keys sign, where that is known already.
+    caller: Option<Caller>,
 }
 
 impl Planner<'_> {
     fn plan(&self, grant: &Grant, violations: &mut Violations) -> Option<Plan> {
         let at = |field: &str| format!("{} {field}", full_name(grant));
-        let region = self.door.region(grant.region(), &at("spec.region"), violations);
-        let source = self.source(grant, violations);
-        let (region, (source, account_role)) = region.zip(source)?;
+        let region = self.door.region_of(grant.region(), &at("spec.region"), violations);
+        let asking = self.asking(grant, violations);
+        let (region, Asking { source, account_role, caller }) = region.zip(asking)?;
         let plan = assemble(grant, region, source, account_role);
         let duration_path = at("spec.requestParameters.sessionDuration");
-        check_plan(&plan, &duration_path, &at("spec.role"), violations);
+        check_plan(&plan, caller, &duration_path, &at("spec.role"), violations);
         Some(plan)
     }
 
-    /// Who asks, and the role of the service account if it is one. What the source needs is looked
-    /// up here already, so that nothing is called for a grant that could not end well.
-    fn source(
-        &self,
-        grant: &Grant,
-        violations: &mut Violations,
-    ) -> Option<(SourceSpec, Option<RoleArn>)> {
-        if grant.auth().is_some() && self.door.default_source != SourceSpec::Ambient {
+    /// What the source needs is looked up here already, so that nothing is called for a grant that
+    /// could not end well.
+    fn asking(&self, grant: &Grant, violations: &mut Violations) -> Option<Asking> {
+        let default_source = self.door.default_source.clone();
+        if grant.auth().is_some() && default_source != SourceSpec::Ambient {
             let path = format!("{} spec.auth", full_name(grant));
             violations.push(path, "stands beside --profile: the grant says already who asks");
             return None;
         }
         match grant.auth() {
-            None => Some((self.door.default_source.clone(), None)),
+            None => Some(Asking { source: default_source, account_role: None, caller: None }),
             Some(Auth::Keys(keys)) => {
                 let namespace = grant.namespace.clone();
                 let found = keys_of(self.inputs, &namespace, keys);
-                keep(found, grant, "spec.auth.secretRef", violations)?;
-                Some((SourceSpec::Secret { namespace, keys: keys.clone() }, None))
+                let found = keep(found, grant, "spec.auth.secretRef", violations)?;
+                let source = SourceSpec::Secret { namespace, keys: keys.clone() };
+                Some(Asking { source, account_role: None, caller: Some(found.caller()) })
             }
             Some(Auth::ServiceAccount(account)) => self.service_account(grant, account, violations),
         }
@@ -141,14 +151,14 @@ impl Planner<'_> {
         grant: &Grant,
         account: &ServiceAccountRef,
         violations: &mut Violations,
-    ) -> Option<(SourceSpec, Option<RoleArn>)> {
+    ) -> Option<Asking> {
         const PATH: &str = "spec.auth.jwt";
         let role = self.inputs.account_role(&grant.namespace, &account.name);
         let role = keep(role, grant, PATH, violations).and_then(|text| {
             let path = format!("ServiceAccount {}/{}", grant.namespace, account.name);
-            violations.keep(&path, RoleArn::parse(text, self.dialect()))
+            violations.keep(&path, RoleArn::parse(text, self.door.dialect))
         });
-        let Some(token_file) = self.token_file.clone() else {
+        let Some(token) = &self.inputs.token else {
             violations.push_with_hint(
                 format!("{} {PATH}", full_name(grant)),
                 format_args!("there is no token of ServiceAccount {}", account.name),
@@ -156,13 +166,10 @@ impl Planner<'_> {
             );
             return None;
         };
-        keep(read_token(&token_file), grant, PATH, violations)?;
-        let source = SourceSpec::ServiceAccount { account: account.clone(), token_file };
-        Some((source, Some(role?)))
-    }
-
-    fn dialect(&self) -> Dialect {
-        self.door.dialect
+        keep(token.first.clone(), grant, PATH, violations)?;
+        let (account, token_file) = (account.clone(), token.path.clone());
+        let source = SourceSpec::ServiceAccount { account, token_file };
+        Some(Asking { source, account_role: Some(role?), caller: None })
     }
 }
 

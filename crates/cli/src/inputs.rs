@@ -7,47 +7,68 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rolecall_engine::error::SourceError;
 use rolecall_engine::fields::Fields;
-use rolecall_engine::grant::KeyRef;
-use rolecall_engine::violation::Violations;
+use rolecall_engine::grant::{KeyRef, check_name};
+use rolecall_engine::violation::{Violations, shown};
 use secrecy::SecretString;
 use serde_json::Value;
 use zeroize::Zeroizing;
+
+use crate::files::{MOST_BYTES, read_text};
 
 type Name = (String, String);
 
 /// Secrets and ServiceAccounts by namespace and name.
 #[derive(Debug, Default)]
 pub(crate) struct Inputs {
-    secrets: HashMap<Name, HashMap<String, SecretString>>,
+    secrets: HashMap<Name, Secret>,
     /// The `eks.amazonaws.com/role-arn` of each account, where it has one.
     accounts: HashMap<Name, Option<String>>,
     pub(crate) secrets_dir: Option<PathBuf>,
+    /// The first reading of the token file, if a grant needs it.
+    pub(crate) token: Option<TokenFile>,
+}
+
+/// The keys of a Secret; a value that is no text is none that a grant could use.
+type Secret = HashMap<String, Option<SecretString>>;
+
+/// A token file and what it held when it was first read.
+///
+/// A pipe (`<(kubectl create token app)`) can be read once only.
+#[derive(Debug)]
+pub(crate) struct TokenFile {
+    pub(crate) path: PathBuf,
+    pub(crate) first: Result<SecretString, SourceError>,
 }
 
 impl Inputs {
     pub(crate) fn add_secret(&mut self, document: &Value, violations: &mut Violations) {
         let Some(mut top) = Fields::of(document, "", violations) else { return };
         let name = read_name(&mut top, violations);
-        let mut values = HashMap::new();
-        if let Some(data) = top.value("data").and_then(Value::as_object) {
-            for (key, value) in data {
-                match value.as_str().and_then(decode) {
-                    Some(value) => drop(values.insert(key.clone(), value)),
-                    None => violations.push(format!("data.{key}"), "is not base64 of UTF-8 text"),
+        let mut values = Secret::new();
+        for (block, decoded) in [("data", true), ("stringData", false)] {
+            let path = top.path_of(block);
+            let Some(map) = top.value(block) else { continue };
+            let Some(map) = map.as_object() else {
+                violations.push(path, "must be a map of keys to strings");
+                continue;
+            };
+            for (key, value) in map {
+                let Some(text) = value.as_str() else {
+                    let path = format!("{path}.{}", shown(key));
+                    violations.push(path, "must be a string; put it in quotes");
+                    continue;
+                };
+                match if decoded { decode(text) } else { Ok(Some(SecretString::from(text))) } {
+                    Ok(value) => drop(values.insert(key.clone(), value)),
+                    Err(NotBase64) => {
+                        violations.push(format!("{path}.{}", shown(key)), "is not base64");
+                    }
                 }
             }
         }
-        if let Some(data) = top.value("stringData").and_then(Value::as_object) {
-            for (key, value) in data {
-                match value.as_str() {
-                    Some(text) => drop(values.insert(key.clone(), SecretString::from(text))),
-                    None => violations
-                        .push(format!("stringData.{key}"), "must be a string; put it in quotes"),
-                }
-            }
-        }
-        if let Some(name) = name {
-            self.secrets.insert(name, values);
+        let Some(name) = name else { return };
+        if self.secrets.insert(name, values).is_some() {
+            violations.push("metadata.name", "is the name of two Secrets");
         }
     }
 
@@ -56,7 +77,10 @@ impl Inputs {
         let Some(name) = read_name(&mut top, violations) else { return };
         let annotations = document.pointer("/metadata/annotations");
         let role = annotations.and_then(|all| all.get("eks.amazonaws.com/role-arn"));
-        self.accounts.insert(name, role.and_then(Value::as_str).map(str::to_owned));
+        let role = role.and_then(Value::as_str).map(str::to_owned);
+        if self.accounts.insert(name, role).is_some() {
+            violations.push("metadata.name", "is the name of two ServiceAccounts");
+        }
     }
 
     /// One value of a Secret, from the documents or the directory; raw, as Kubernetes keeps it.
@@ -71,12 +95,19 @@ impl Inputs {
     ) -> Result<SecretString, SourceError> {
         let KeyRef { name, key } = reference;
         if let Some(values) = self.secrets.get(&(namespace.to_owned(), name.clone())) {
-            return values.get(key).cloned().ok_or_else(|| SourceError::Missing {
-                what: format!(
-                    "cannot find secret data for key: \"{key}\" in Secret {namespace}/{name}"
+            let (what, hint) = match values.get(key) {
+                Some(Some(value)) => return Ok(value.clone()),
+                Some(None) => {
+                    (format!("the key \"{key}\" of Secret {namespace}/{name} is no text"), None)
+                }
+                None => (
+                    format!(
+                        "cannot find secret data for key: \"{key}\" in Secret {namespace}/{name}"
+                    ),
+                    Some(known_keys(values)),
                 ),
-                hint: Some(known_keys(values)),
-            });
+            };
+            return Err(SourceError::Missing { what, hint });
         }
         match &self.secrets_dir {
             Some(dir) => read_value(&dir.join(name).join(key)),
@@ -129,19 +160,24 @@ fn read_name(top: &mut Fields<'_>, violations: &mut Violations) -> Option<Name> 
     }
     let mut metadata = top.object("metadata", violations)?;
     let name = metadata.required_text("name", violations)?;
+    check_name("metadata.name", Some(name), violations);
     let namespace = metadata.text("namespace", violations).unwrap_or("default");
     Some((namespace.to_owned(), name.to_owned()))
 }
 
-fn decode(text: &str) -> Option<SecretString> {
+struct NotBase64;
+
+/// Base64 as Kubernetes writes it; nothing where the bytes are no text.
+fn decode(text: &str) -> Result<Option<SecretString>, NotBase64> {
     let compact: Zeroizing<String> =
         Zeroizing::new(text.chars().filter(|c| !c.is_ascii_whitespace()).collect());
-    let bytes = Zeroizing::new(STANDARD.decode(compact.as_bytes()).ok()?);
-    std::str::from_utf8(&bytes).ok().map(SecretString::from)
+    let bytes = STANDARD.decode(compact.as_bytes()).map_err(|_| NotBase64)?;
+    let bytes = Zeroizing::new(bytes);
+    Ok(std::str::from_utf8(&bytes).ok().map(SecretString::from))
 }
 
-fn known_keys(values: &HashMap<String, SecretString>) -> String {
-    let mut keys: Vec<&str> = values.keys().map(String::as_str).collect();
+fn known_keys(values: &Secret) -> String {
+    let mut keys: Vec<String> = values.keys().map(|key| shown(key)).collect();
     keys.sort_unstable();
     if keys.is_empty() {
         "it has no keys".to_owned()
@@ -151,12 +187,11 @@ fn known_keys(values: &HashMap<String, SecretString>) -> String {
 }
 
 fn read_value(path: &Path) -> Result<SecretString, SourceError> {
-    let bytes = std::fs::read(path).map(Zeroizing::new).map_err(|error| SourceError::Missing {
-        what: format!("{} cannot be read: {error}", path.display()),
-        hint: Some("--secrets-dir holds one file per key, as DIR/NAME/KEY".to_owned()),
-    })?;
-    std::str::from_utf8(&bytes).map(SecretString::from).map_err(|_| SourceError::Missing {
-        what: format!("{} is not UTF-8 text", path.display()),
-        hint: None,
-    })
+    match read_text(path, MOST_BYTES) {
+        Ok(text) => Ok(SecretString::from(text.as_str())),
+        Err(problem) => Err(SourceError::Missing {
+            what: format!("{} {problem}", path.display()),
+            hint: Some("--secrets-dir holds one file per key, as DIR/NAME/KEY".to_owned()),
+        }),
+    }
 }

@@ -11,6 +11,7 @@ mod door;
 mod emulate;
 mod emulation;
 mod exec;
+mod files;
 mod generate;
 mod grants;
 mod inputs;

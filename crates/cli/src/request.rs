@@ -15,6 +15,7 @@ use rolecall_engine::violation::Violations;
 
 use crate::args::{ParameterArgs, RequestArgs};
 use crate::door::{Door, check_plan};
+use crate::files::{MOST_BYTES, read_text};
 use crate::grants::{full_name, plan_files};
 use crate::inputs::Inputs;
 use crate::report::Failure;
@@ -97,17 +98,17 @@ fn from_flags(
             violations.push(flag, "goes with a grant given by -f");
         }
     }
-    let region = door.region(None, "--region", &mut violations);
+    let region = door.region_of(None, "--region", &mut violations);
     let role = violations.keep("ROLE_ARN", RoleArn::parse(role, door.dialect));
     let parameters = read_parameters(&args.parameters, &mut violations);
     // Hops that have no name of their own share the session's, so that CloudTrail shows one.
-    let chosen = parameters.as_ref().and_then(|parameters| parameters.session_name.clone());
+    let chosen = parameters.session_name.clone();
     let name = chosen.unwrap_or_else(|| default_session_name(settings));
     let via = read_via(&args.parameters.via, &name, door, &mut violations);
-    let plan = region.zip(role).zip(parameters).map(|((region, role), parameters)| {
+    let plan = region.zip(role).map(|(region, role)| {
         let last = parameters.request(role, &name);
         let plan = Plan::assume_role(region, door.default_source.clone(), via, last);
-        check_plan(&plan, "--duration", "ROLE_ARN", &mut violations);
+        check_plan(&plan, None, "--duration", "ROLE_ARN", &mut violations);
         plan
     });
     violations
@@ -115,8 +116,8 @@ fn from_flags(
         .map_err(|found| Failure::violations("the request is not valid", &found))
 }
 
-fn read_parameters(args: &ParameterArgs, violations: &mut Violations) -> Option<Parameters> {
-    let before = violations.len();
+/// What could be read of the parameters; the rest is among the violations.
+fn read_parameters(args: &ParameterArgs, violations: &mut Violations) -> Parameters {
     let duration = args.duration.as_deref().and_then(|text| {
         let seconds = violations.keep("--duration", seconds_from_text(text))?;
         violations.keep("--duration", SessionDuration::from_seconds(seconds))
@@ -141,7 +142,7 @@ fn read_parameters(args: &ParameterArgs, violations: &mut Violations) -> Option<
         .filter_map(|text| violations.keep("--policy-arn", PolicyArn::parse(text)))
         .collect();
     let tags = read_tags(args, violations);
-    (violations.len() == before).then(|| Parameters {
+    Parameters {
         session_name,
         duration,
         external_id,
@@ -149,7 +150,7 @@ fn read_parameters(args: &ParameterArgs, violations: &mut Violations) -> Option<
         tags: tags.unwrap_or_default(),
         policy,
         policy_arns,
-    })
+    }
 }
 
 /// A policy as JSON, or the name of a file that holds one.
@@ -158,10 +159,10 @@ fn read_policy(text: &str, violations: &mut Violations) -> Option<SessionPolicy>
         return violations.keep("--policy", SessionPolicy::parse(text));
     }
     let file = text.strip_prefix("file://").unwrap_or(text);
-    match std::fs::read_to_string(Path::new(file)) {
+    match read_text(Path::new(file), MOST_BYTES) {
         Ok(text) => violations.keep("--policy", SessionPolicy::parse(&text)),
-        Err(error) => {
-            violations.push("--policy", format_args!("{file} cannot be read: {error}"));
+        Err(problem) => {
+            violations.push("--policy", format_args!("{file} {problem}"));
             None
         }
     }

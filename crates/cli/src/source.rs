@@ -13,8 +13,8 @@ use rolecall_engine::ports::Source;
 use rolecall_engine::region::Region;
 use rolecall_engine::session::{Credentials, Identity};
 use secrecy::{ExposeSecret, SecretString};
-use zeroize::Zeroizing;
 
+use crate::files::{MOST_BYTES, read_text};
 use crate::inputs::Inputs;
 
 /// Where the default chain leads.
@@ -42,7 +42,12 @@ impl DoorSource {
                 origin: spec.to_string(),
             }),
             SourceSpec::ServiceAccount { token_file, .. } => {
-                Ok(Identity::Token { token: read_token(token_file)?, origin: spec.to_string() })
+                // A file is read anew at each use; what can be read once only, was.
+                let token = match &self.inputs.token {
+                    Some(read) if !token_file.is_file() => read.first.clone()?,
+                    _ => read_token(token_file)?,
+                };
+                Ok(Identity::Token { token, origin: spec.to_string() })
             }
             SourceSpec::Profile(name) => sources::profile(name, region).await,
             SourceSpec::Ambient => self.ambient(region).await,
@@ -95,21 +100,15 @@ pub(crate) fn keys_of(
 
 /// A token from a file; a line break at its end is not part of it.
 pub(crate) fn read_token(file: &Path) -> Result<SecretString, SourceError> {
-    const HINT: &str = "give the file with --web-identity-token-file";
-    let bytes = std::fs::read(file).map(Zeroizing::new).map_err(|error| SourceError::Missing {
-        what: format!("the web identity token {} cannot be read: {error}", file.display()),
-        hint: Some(HINT.to_owned()),
-    })?;
-    let token = std::str::from_utf8(&bytes).unwrap_or_default().trim();
+    let missing = |problem: &str| SourceError::Missing {
+        what: format!("the web identity token file {} {problem}", file.display()),
+        hint: Some("it holds one token, for example from kubectl create token".to_owned()),
+    };
+    let text = read_text(file, MOST_BYTES).map_err(|problem| missing(&problem))?;
+    let token = text.trim();
     // Bounds: https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html
     if !(4..=20_000).contains(&token.len()) || !token.bytes().all(|b| b.is_ascii_graphic()) {
-        return Err(SourceError::Missing {
-            what: format!(
-                "{} does not hold a web identity token: a token is 4 to 20000 visible characters",
-                file.display()
-            ),
-            hint: Some(HINT.to_owned()),
-        });
+        return Err(missing("holds no token: a token is 4 to 20000 visible characters"));
     }
     Ok(SecretString::from(token))
 }

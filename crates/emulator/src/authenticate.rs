@@ -52,7 +52,7 @@ pub(crate) fn authenticate(
     }
     // E9, E60.
     let session = state.sessions().find(&signature.access_key_id).ok_or_else(invalid_token)?;
-    if token != Some(session.session_token.as_str()) {
+    if token != Some(session.token.as_str()) {
         return Err(invalid_token());
     }
     // E61.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use aws_lc_rs::constant_time;
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State as Shared};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
@@ -33,7 +33,7 @@ async fn demand_token(
     request: Request<Body>,
     next: Next,
 ) -> Response {
-    let given = request.headers().get(header::AUTHORIZATION).map(|value| value.as_bytes());
+    let given = request.headers().get(header::AUTHORIZATION).map(HeaderValue::as_bytes);
     let given = given.unwrap_or_default();
     if constant_time::verify_slices_are_equal(expected.as_bytes(), given).is_err() {
         return refuse(

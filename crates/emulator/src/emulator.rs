@@ -163,7 +163,7 @@ impl Emulator {
         let sessions = self.state.sessions();
         let secrets = sessions.iter().map(|session| IssuedSecrets {
             secret_access_key: session.secret_access_key.clone(),
-            session_token: session.session_token.clone(),
+            session_token: session.token.clone(),
         });
         secrets.collect()
     }
@@ -208,7 +208,7 @@ fn ambient(state: &State) -> io::Result<Option<AmbientCredentials>> {
         return Ok(Some(AmbientCredentials {
             access_key_id: session.access_key_id,
             secret_access_key: session.secret_access_key,
-            session_token: Some(session.session_token),
+            session_token: Some(session.token),
             expires_at: Some(session.expires_at),
         }));
     }

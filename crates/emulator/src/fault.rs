@@ -181,7 +181,7 @@ impl FromStr for FaultRule {
         while let Some((word, after)) = rest.split_once(' ') {
             match word.split_once('=') {
                 Some(("operation", name)) => rule.operation = Some(name.to_owned()),
-                Some(("role", role)) => rule.role = Some(role.to_owned()),
+                Some(("role", arn_or_name)) => rule.role = Some(arn_or_name.to_owned()),
                 Some(("times", times)) => {
                     let times = times.parse().map_err(|_not_a_number| InvalidFault::new(text))?;
                     rule.times = Some(times);

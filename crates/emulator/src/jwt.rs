@@ -190,3 +190,6 @@ impl TestKey {
         Some(mark)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -51,7 +51,7 @@ impl Answer {
             let credentials = Xml::default()
                 .leaf("AccessKeyId", &session.access_key_id)
                 .leaf("SecretAccessKey", &session.secret_access_key)
-                .leaf("SessionToken", &session.session_token)
+                .leaf("SessionToken", &session.token)
                 .optional("Expiration", Some(end).filter(|end| !end.is_empty()));
             result = result.tree("Credentials", &credentials);
         }

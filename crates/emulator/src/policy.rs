@@ -116,7 +116,8 @@ impl Statement {
         let matched = match &self.principals {
             Principals::Bearer => Verdict::Allowed,
             Principals::In(list) => {
-                list.iter().map(|entry| entry.admits(caller)).max().unwrap_or(Verdict::Silent)
+                let named = list.iter().filter(|entry| !self.is_open_to_web(entry, caller));
+                named.map(|entry| entry.admits(caller)).max().unwrap_or(Verdict::Silent)
             }
             Principals::NotIn(list) => {
                 if excepted(list, caller) {
@@ -131,6 +132,13 @@ impl Statement {
             (_, Effect::Deny) => Verdict::Denied,
             (_, Effect::Allow) => matched,
         }
+    }
+
+    /// E70: `*` allows authenticated callers only; a web identity must be let in by its provider.
+    /// A Deny for `*` is for everybody all the same.
+    fn is_open_to_web(&self, entry: &Principal, caller: Caller<'_>) -> bool {
+        let is_web = matches!(caller, Caller::Federated(_));
+        is_web && self.effect == Effect::Allow && *entry == Principal::Anyone
     }
 }
 

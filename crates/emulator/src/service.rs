@@ -151,7 +151,7 @@ fn refusal_of(state: &State, call: &Call, fault: &Fault) -> Option<Refusal> {
 fn respond(reply: Reply, truncate: bool, now: jiff::Timestamp, id: &str) -> Response<Body> {
     let text = Bytes::from(reply.text);
     let length = text.len();
-    let body = if truncate { half(text) } else { Body::from(text) };
+    let body = if truncate { half(&text) } else { Body::from(text) };
     let date = now.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
     let response = Response::builder()
         .status(reply.status)
@@ -168,7 +168,7 @@ fn respond(reply: Reply, truncate: bool, now: jiff::Timestamp, id: &str) -> Resp
 }
 
 /// Half of the body, then an error, at which the server closes the connection.
-fn half(text: Bytes) -> Body {
+fn half(text: &Bytes) -> Body {
     let half = text.slice(..text.len() / 2);
     let end = stream::once(async {
         // The server sends what it has when the body lets it wait, and only then.

@@ -95,7 +95,7 @@ impl Baggage {
 pub(crate) struct Session {
     pub(crate) access_key_id: String,
     pub(crate) secret_access_key: String,
-    pub(crate) session_token: String,
+    pub(crate) token: String,
     pub(crate) expires_at: Timestamp,
     pub(crate) subject: Subject,
     pub(crate) baggage: Baggage,
@@ -128,7 +128,7 @@ impl Sessions {
         let session = Session {
             access_key_id: random::access_key_id()?,
             secret_access_key: random::secret_access_key()?,
-            session_token: random::session_token()?,
+            token: random::session_token()?,
             expires_at: whole_second(now.saturating_add(life).unwrap_or(Timestamp::MAX)),
             subject,
             baggage,

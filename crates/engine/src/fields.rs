@@ -7,7 +7,7 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
-use crate::violation::{Violations, nearest};
+use crate::violation::{Violations, nearest, shown};
 
 /// One object under its path; remembers which fields were asked for.
 #[derive(Debug)]
@@ -36,7 +36,8 @@ impl<'a> Fields<'a> {
 
     /// The full path of one of its fields.
     pub fn path_of(&self, key: &str) -> String {
-        if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
+        let key = shown(key);
+        if self.path.is_empty() { key } else { format!("{}.{key}", self.path) }
     }
 
     /// The path of the object itself.

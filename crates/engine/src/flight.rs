@@ -53,33 +53,33 @@ where
     where
         F: Future<Output = Result<V, E>> + Send + 'static,
     {
-        let flight = {
-            let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-            match running.get(&key) {
-                Some(flight) => flight.clone(),
-                None => {
-                    let flight = self.launch(key.clone(), call());
-                    running.insert(key, flight.clone());
-                    flight
-                }
-            }
-        };
+        let (flight, is_new) = self.flight(key, call);
+        if is_new {
+            self.tasks.spawn(flight.clone());
+        }
         flight.await
     }
 
-    fn launch<F>(&self, key: K, call: F) -> Flight<V, E>
+    /// The flight of `key`, and whether it has yet to be started: that happens outside of the lock,
+    /// which a flight takes itself when it lands.
+    fn flight<F>(&self, key: K, call: impl FnOnce() -> F) -> (Flight<V, E>, bool)
     where
         F: Future<Output = Result<V, E>> + Send + 'static,
     {
-        let entry = Entry { running: Arc::clone(&self.running), key };
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(flight) = running.get(&key) {
+            return (flight.clone(), false);
+        }
+        let entry = Entry { running: Arc::clone(&self.running), key: key.clone() };
+        let call = call();
         let flight = async move {
             let _entry = entry;
             call.await.map_err(Arc::new)
         }
         .boxed()
         .shared();
-        self.tasks.spawn(flight.clone());
-        flight
+        running.insert(key, flight.clone());
+        (flight, true)
     }
 
     /// Waits until everything in the air has landed.

@@ -171,7 +171,6 @@ impl AssumeRoleSpec {
         let auth = Auth::read_in(&mut spec, warnings, violations);
         let via = read_via(&mut spec, dialect, violations);
         let parameters = Parameters::read_in(&mut spec, violations);
-        check_source_identity(&via, &parameters, violations);
         spec.finish(violations, words_of_stores);
         Some(Self { region: region?, auth: auth?, via, role: role?, parameters })
     }
@@ -217,7 +216,8 @@ impl SessionTokenSpec {
         }
         spec.value("role");
         let auth = Auth::read_in(&mut spec, warnings, violations);
-        if let Some(Some(Auth::ServiceAccount(_))) = &auth {
+        if spec.value("auth").is_some_and(|auth| auth.get("jwt").is_some_and(|jwt| !jwt.is_null()))
+        {
             let problem = "jwt auth cannot be used for STS Session Token generation";
             violations.push_with_hint(spec.path_of("auth.jwt"), problem, USE_ASSUME_ROLE);
         }
@@ -275,11 +275,14 @@ fn read_metadata(top: &mut Fields<'_>, violations: &mut Violations) -> Option<(S
     let namespace = metadata.text("namespace", violations).unwrap_or("default");
     check_name("metadata.name", name, violations);
     check_name("metadata.namespace", Some(namespace), violations);
+    if namespace.len() > 63 || namespace.contains('.') {
+        violations.push("metadata.namespace", "must be at most 63 characters without a dot");
+    }
     Some((name?.to_owned(), namespace.to_owned()))
 }
 
 /// The name of an object, as Kubernetes allows it.
-fn check_name(path: &str, name: Option<&str>, violations: &mut Violations) {
+pub fn check_name(path: &str, name: Option<&str>, violations: &mut Violations) {
     let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.".contains(c);
     let edge = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
     let is_legal = |name: &str| {
@@ -323,21 +326,6 @@ pub fn check_via_count(path: &str, count: usize, violations: &mut Violations) {
     const MAX: usize = 8;
     if count > MAX {
         violations.push(path, format_args!("must have at most {MAX} entries, has {count}"));
-    }
-}
-
-/// STS fixes the source identity at the first hop that sets one.
-fn check_source_identity(via: &[ViaHop], last: &Parameters, violations: &mut Violations) {
-    let mut set = None;
-    let hops = via.iter().map(|hop| &hop.parameters).chain([last]);
-    for identity in hops.filter_map(|parameters| parameters.source_identity.as_ref()) {
-        match set {
-            Some(first) if first != identity => violations.push(
-                "spec.requestParameters.sourceIdentity",
-                "differs from an earlier hop's: a chain keeps the first one",
-            ),
-            _ => set = Some(identity),
-        }
     }
 }
 

@@ -42,7 +42,6 @@ use crate::token;
 pub struct Minter {
     ports: Arc<Ports>,
     identities: Flights<(SourceSpec, Region), Arc<Identity>, Error>,
-    prefixes: Arc<Mutex<HashMap<PrefixKey, Arc<Session>>>>,
     flights: Flights<PrefixKey, Arc<Session>, Error>,
 }
 
@@ -63,9 +62,8 @@ impl Minter {
     /// Puts the ports together.
     pub fn new(source: Arc<dyn Source>, aws: Arc<dyn Aws>, clock: Arc<dyn Clock>) -> Self {
         Self {
-            ports: Arc::new(Ports { source, aws, clock }),
+            ports: Arc::new(Ports { source, aws, clock, prefixes: Mutex::default() }),
             identities: Flights::new(),
-            prefixes: Arc::default(),
             flights: Flights::new(),
         }
     }
@@ -81,14 +79,15 @@ impl Minter {
     /// Calls of the prefix go on for others who wait; the last call is dropped.
     pub async fn mint(&self, plan: &Plan) -> Result<Minted, Arc<Error>> {
         let identity = self.identity(plan).await?;
-        match self.run(plan, &identity).await {
+        let mut used = Vec::new();
+        match self.run(plan, &identity, &mut used).await {
             Err(error) if error.class().blames_caller() => {
-                let forgot = self.forget(plan, &identity);
+                let forgot = self.forget(&used);
                 let again = self.identity(plan).await?;
                 if !forgot && again.fingerprint() == identity.fingerprint() {
                     return Err(error);
                 }
-                self.run(plan, &again).await
+                self.run(plan, &again, &mut used).await
             }
             result => result,
         }
@@ -110,7 +109,13 @@ impl Minter {
             .await
     }
 
-    async fn run(&self, plan: &Plan, identity: &Arc<Identity>) -> Result<Minted, Arc<Error>> {
+    /// Runs the plan once; `used` gets every session that came from memory.
+    async fn run(
+        &self,
+        plan: &Plan,
+        identity: &Arc<Identity>,
+        used: &mut Vec<(PrefixKey, Arc<Session>)>,
+    ) -> Result<Minted, Arc<Error>> {
         if let Identity::Keys { credentials, .. } = identity.as_ref() {
             plan.check_caller(credentials.caller()).map_err(|error| Arc::new(error.into()))?;
         }
@@ -118,6 +123,11 @@ impl Minter {
         for (index, hop) in plan.prefix.iter().enumerate() {
             let key = PrefixKey::of(plan, identity, index + 1);
             let step = Step::new(plan, identity, index, hop, sessions.last());
+            if let Some(session) = self.ports.usable(&key) {
+                used.push((key, Arc::clone(&session)));
+                sessions.push(session);
+                continue;
+            }
             sessions.push(self.prefix(key, step).await?);
         }
         let step = Step::new(plan, identity, plan.prefix.len(), &plan.last, sessions.last());
@@ -130,44 +140,34 @@ impl Minter {
         Ok(Minted { session, origin, source_ends_at, prefix: sessions })
     }
 
-    /// A session that others may use too: from memory, from a call that runs, or from a new call.
+    /// A session that others may use too, from a call that runs or from a new call.
     async fn prefix(&self, key: PrefixKey, step: Step) -> Result<Arc<Session>, Arc<Error>> {
-        if let Some(session) = self.usable(&key) {
-            return Ok(session);
-        }
         let ports = Arc::clone(&self.ports);
-        let prefixes = Arc::clone(&self.prefixes);
         let stored_as = key.clone();
         self.flights
             .join(key, || async move {
+                // Another flight may have landed since memory was looked at.
+                if let Some(session) = ports.usable(&stored_as) {
+                    return Ok(session);
+                }
                 let session = Arc::new(step.call(&ports).await?);
-                let mut prefixes = prefixes.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut prefixes = ports.prefixes.lock().unwrap_or_else(PoisonError::into_inner);
                 prefixes.insert(stored_as, Arc::clone(&session));
                 Ok(session)
             })
             .await
     }
 
-    fn usable(&self, key: &PrefixKey) -> Option<Arc<Session>> {
-        const MARGIN: SignedDuration = SignedDuration::from_mins(5);
-        let now = self.ports.clock.now();
-        let mut prefixes = self.prefixes.lock().unwrap_or_else(PoisonError::into_inner);
-        // Every look drops what has become useless, so the map is as large as what is in use.
-        prefixes.retain(|_, session| {
-            let margin = MARGIN.min(session.lifetime() / 2);
-            session.ends_at().duration_since(now) > margin
-        });
-        prefixes.get(key).map(Arc::clone)
-    }
-
-    /// Drops the prefixes of a plan; says whether there was one.
-    fn forget(&self, plan: &Plan, identity: &Identity) -> bool {
-        let mut prefixes = self.prefixes.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut forgot = false;
-        for length in 1..=plan.prefix.len() {
-            forgot |= prefixes.remove(&PrefixKey::of(plan, identity, length)).is_some();
+    /// Drops sessions that did not serve, unless others have replaced them; says whether one was
+    /// dropped.
+    fn forget(&self, used: &[(PrefixKey, Arc<Session>)]) -> bool {
+        let mut prefixes = self.ports.prefixes.lock().unwrap_or_else(PoisonError::into_inner);
+        for (key, session) in used {
+            if prefixes.get(key).is_some_and(|stored| Arc::ptr_eq(stored, session)) {
+                prefixes.remove(key);
+            }
         }
-        forgot
+        !used.is_empty()
     }
 }
 
@@ -177,10 +177,28 @@ impl fmt::Debug for Minter {
     }
 }
 
+/// The world, and what is remembered of it.
 struct Ports {
     source: Arc<dyn Source>,
     aws: Arc<dyn Aws>,
     clock: Arc<dyn Clock>,
+    // A std mutex: it is held for map operations only, never across an await.
+    prefixes: Mutex<HashMap<PrefixKey, Arc<Session>>>,
+}
+
+impl Ports {
+    /// A remembered session, while enough of it remains.
+    fn usable(&self, key: &PrefixKey) -> Option<Arc<Session>> {
+        const MARGIN: SignedDuration = SignedDuration::from_mins(5);
+        let now = self.clock.now();
+        let mut prefixes = self.prefixes.lock().unwrap_or_else(PoisonError::into_inner);
+        // Every look drops what has become useless, so the map is as large as what is in use.
+        prefixes.retain(|_, session| {
+            let margin = MARGIN.min(session.lifetime() / 2);
+            session.ends_at().duration_since(now) > margin
+        });
+        prefixes.get(key).map(Arc::clone)
+    }
 }
 
 /// What makes two prefixes the same: who began, where, and every parameter of every hop.

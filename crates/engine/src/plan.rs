@@ -196,7 +196,8 @@ impl Plan {
         self.prefix.iter().chain(std::iter::once(&self.last))
     }
 
-    /// Checks what the plan alone shows: caps of chained hops, and the partition of each role.
+    /// Checks what the plan alone shows: caps of chained hops, the partition of each role, and what
+    /// a chain inherits.
     ///
     /// # Errors
     ///
@@ -219,7 +220,36 @@ impl Plan {
                 });
             }
         }
+        errors.extend(self.inherited_conflicts());
         if errors.is_empty() { Ok(()) } else { Err(errors) }
+    }
+
+    /// STS keeps a source identity and transitive tags for the whole chain, and refuses another
+    /// value at a later hop.
+    fn inherited_conflicts(&self) -> Vec<PlanError> {
+        let mut errors = Vec::new();
+        let mut identity = None;
+        let mut inherited: Vec<String> = Vec::new();
+        for hop in self.hops() {
+            let Hop::AssumeRole(RoleRequest { role, source_identity, tags, .. }) = hop else {
+                continue;
+            };
+            match (identity, source_identity) {
+                (Some(first), Some(later)) if first != later => {
+                    errors.push(PlanError::SourceIdentityChanged { role: role.clone() });
+                }
+                (None, Some(_)) => identity = source_identity.as_ref(),
+                _ => {}
+            }
+            for tag in tags.tags() {
+                if inherited.contains(&tag.key().to_lowercase()) {
+                    let (role, key) = (role.clone(), tag.key().to_owned());
+                    errors.push(PlanError::TagInherited { role, key });
+                }
+            }
+            inherited.extend(tags.transitive_keys().iter().map(|key| key.to_lowercase()));
+        }
+        errors
     }
 
     /// Checks the first hop against the keys that the source turned out to have.
@@ -253,6 +283,20 @@ pub enum PlanError {
     /// GetSessionToken with temporary keys.
     #[error("cannot call GetSessionToken with temporary credentials: it needs a user's own keys")]
     SessionTokenOfSession,
+    /// A later hop sets another source identity than an earlier one.
+    #[error("sets another source identity for {role} than an earlier hop: a chain keeps the first")]
+    SourceIdentityChanged {
+        /// The role of the later hop.
+        role: RoleArn,
+    },
+    /// A hop passes a tag that an earlier one made transitive.
+    #[error("passes the tag '{key}' to {role}, which inherits it from an earlier hop")]
+    TagInherited {
+        /// The role of the later hop.
+        role: RoleArn,
+        /// The tag's key.
+        key: String,
+    },
     /// The role is in another partition than the region.
     #[error("{role} is of another partition than the region {region} (partition {partition})")]
     OtherPartition {
@@ -275,6 +319,8 @@ impl PlanError {
             Self::SessionTokenOfSession => {
                 "use kind STSAssumeRoleToken to go from temporary credentials to a role"
             }
+            Self::SourceIdentityChanged { .. } => "set the source identity on the first hop only",
+            Self::TagInherited { .. } => "leave the tag out of the later hop",
             Self::OtherPartition { .. } => "name a region of the role's own partition",
         }
     }
@@ -284,76 +330,4 @@ impl PlanError {
 const WEB_IDENTITY_SESSION_NAME: &str = "external-secrets-provider-aws";
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::arn::Dialect;
-    use crate::request::ExternalId;
-
-    fn request(role: &str) -> RoleRequest {
-        let role = RoleArn::parse(role, Dialect::Aws).unwrap();
-        RoleRequest::new(role, SessionName::made_from("team-a.reader"))
-    }
-
-    fn region(text: &str) -> Region {
-        Region::parse(text).unwrap()
-    }
-
-    const READER: &str = "arn:aws:iam::111122223333:role/reader";
-    const HUB: &str = "arn:aws:iam::111122223333:role/hub";
-
-    fn lasting(mut request: RoleRequest, seconds: i64) -> RoleRequest {
-        request.duration = Some(SessionDuration::from_seconds(seconds).unwrap());
-        request
-    }
-
-    #[test]
-    fn a_second_hop_lasts_an_hour_at_most() {
-        for (seconds, ok) in [(3_600, true), (3_601, false)] {
-            let last = lasting(request(READER), seconds);
-            let plan = Plan::assume_role(
-                region("eu-west-1"),
-                SourceSpec::Ambient,
-                vec![request(HUB)],
-                last,
-            );
-            assert_eq!(plan.check().is_ok(), ok, "{seconds}");
-        }
-    }
-
-    #[test]
-    fn a_single_hop_is_capped_once_its_keys_prove_temporary() {
-        let last = lasting(request(READER), 7_200);
-        let plan = Plan::assume_role(region("eu-west-1"), SourceSpec::Ambient, Vec::new(), last);
-        assert_eq!(plan.check(), Ok(()));
-        assert_eq!(plan.check_caller(Caller::LongTerm), Ok(()));
-        assert!(plan.check_caller(Caller::Temporary).is_err());
-    }
-
-    #[test]
-    fn an_account_that_has_the_role_itself_makes_one_hop() {
-        let role = RoleArn::parse(READER, Dialect::Aws).unwrap();
-        let plan = |last: RoleRequest| {
-            let region = region("eu-west-1");
-            let source = SourceSpec::Ambient;
-            Plan::assume_role_with_web_identity(region, source, &role, Vec::new(), last)
-        };
-        let direct = plan(lasting(request(READER), 7_200));
-        assert!(direct.prefix.is_empty());
-        assert_eq!(direct.check(), Ok(()));
-        let mut with_external_id = request(READER);
-        with_external_id.external_id = Some(ExternalId::parse("abc").unwrap());
-        assert_eq!(plan(with_external_id).prefix.len(), 1);
-        assert_eq!(plan(request(HUB)).prefix.len(), 1);
-    }
-
-    #[test]
-    fn a_role_of_another_partition_is_seen_before_any_call() {
-        let plan = |code| {
-            let region = region(code);
-            Plan::assume_role(region, SourceSpec::Ambient, Vec::new(), request(READER))
-        };
-        assert!(plan("cn-north-1").check().is_err());
-        assert!(plan("eu-west-1").check().is_ok());
-        assert!(plan("snow").check().is_ok(), "an unknown region is left to the service");
-    }
-}
+mod tests;

@@ -60,19 +60,18 @@ fn check_part(part: &'static str, value: &str) -> Result<(), InvalidCredentials>
     if value.is_empty() {
         return Err(InvalidCredentials::Empty { part });
     }
-    if let Some(odd) = value.chars().find(|c| c.is_whitespace() || c.is_control()) {
-        let at_end = value.trim_end_matches(odd).chars().all(|c| !c.is_whitespace());
-        let (what, place) = match odd {
-            '\n' => ("a line break", at_end),
-            '\r' => ("a carriage return", at_end),
-            ' ' => ("a space", at_end),
-            _ => ("white space or a control character", at_end),
-        };
-        return Err(InvalidCredentials::WhiteSpace { part, what, at_end: place });
-    }
     let is_variable = value.starts_with("AWS_") && !value.contains(|c: char| c.is_lowercase());
     if is_variable || value.starts_with('$') || placeholder_in(value).is_some() {
         return Err(InvalidCredentials::Placeholder { part });
+    }
+    if let Some(odd) = value.chars().find(|c| c.is_whitespace() || c.is_control()) {
+        let what = match odd {
+            '\n' | '\r' => "a line break",
+            ' ' => "a space",
+            _ => "white space or a control character",
+        };
+        let at_end = !value.trim_end().contains(|c: char| c.is_whitespace() || c.is_control());
+        return Err(InvalidCredentials::WhiteSpace { part, what, at_end });
     }
     if !value.is_ascii() {
         return Err(InvalidCredentials::NotAscii { part });
@@ -260,6 +259,7 @@ mod tests {
         check("AKIAX", "s3cr3t", Some(""), Ok(Caller::LongTerm));
         check("test", "s3cr3t", Some("token"), Ok(Caller::Temporary));
         check("AKIAX\n", "s3cr3t", None, Err("the access key ID ends in a line break"));
+        check("AKIAX\r\n", "s3cr3t", None, Err("the access key ID ends in a line break"));
         check("AKIAX", "s3 cr3t", None, Err("the secret access key holds a space"));
         check("AKIAX", "", None, Err("the secret access key is empty"));
         check(

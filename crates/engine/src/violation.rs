@@ -58,6 +58,15 @@ impl Violations {
         self.0.extend(others.0);
     }
 
+    /// The same faults, as seen from outside of the thing that is at `place`.
+    #[must_use]
+    pub fn below(mut self, place: &str) -> Self {
+        for violation in &mut self.0 {
+            violation.path = format!("{place} {}", violation.path);
+        }
+        self
+    }
+
     /// These faults, and of the others those at other paths: one answer for one mistake.
     #[must_use]
     pub fn and_elsewhere(mut self, others: Self) -> Self {
@@ -164,9 +173,19 @@ pub(crate) fn is_name_character(c: char) -> bool {
     c.is_ascii_alphanumeric() || "_+=,.@-".contains(c)
 }
 
+/// A word of an input, fit to be shown: at most 64 characters, none of them a control character.
+pub fn shown(word: &str) -> String {
+    word.chars().filter(|c| !c.is_control()).take(64).collect()
+}
+
 /// Says "did you mean …" for a word that is nearly one of `known`.
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let limit = (word.chars().count() / 3).max(1);
+    /// No word that is meant is longer.
+    const MAX: usize = 64;
+    if word.chars().nth(MAX).is_some() {
+        return None;
+    }
+    let limit = (word.chars().take(MAX).count() / 3).max(1);
     known
         .into_iter()
         .map(|candidate| (distance(word, candidate), candidate))
@@ -179,7 +198,7 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
 fn distance(left: &str, right: &str) -> usize {
     let right: Vec<char> = right.to_lowercase().chars().collect();
     let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (i, a) in left.to_lowercase().chars().take(256).enumerate() {
+    for (i, a) in left.to_lowercase().chars().enumerate() {
         let mut diagonal = i;
         let mut left_cell = i + 1;
         for (cell, b) in row.iter_mut().skip(1).zip(&right) {

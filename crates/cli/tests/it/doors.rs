@@ -178,6 +178,38 @@ fn emulated_credentials_cannot_be_taken_for_real() {
     assert!(ran.stdout.contains("AWS_REGION=eu-west-1\n"), "{}", ran.stdout);
 }
 
+/// A proxy of the environment must see neither the request nor the token.
+#[test]
+fn what_goes_to_this_machine_goes_through_no_proxy() {
+    let mut case = Case::new();
+    for name in ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"] {
+        case.env(name, "http://127.0.0.1:9");
+    }
+    let ran = case.run(&["assume", HUB, "--emulate"], Sink::Stdout);
+    assert_eq!(ran.status, 0, "{}", ran.stderr);
+}
+
+#[test]
+fn a_process_that_would_call_itself_is_refused() {
+    let mut case = Case::new();
+    let command = format!("rolecall assume {HUB} -o credential-process");
+    case.file("config", format!("[default]\nregion = eu-west-1\ncredential_process = {command}\n"));
+    case.env("AWS_CONFIG_FILE", case.folder("work").join("config").display().to_string());
+    let ran = case.run(&["assume", HUB], Sink::None);
+    assert_eq!(ran.status, 2, "{}", ran.stderr);
+    assert!(ran.stderr.contains("would call itself"), "{}", ran.stderr);
+}
+
+#[test]
+fn half_a_key_is_not_passed_over() {
+    let sts = Sts::start();
+    let mut case = sts.alice();
+    case.unset("AWS_SECRET_ACCESS_KEY");
+    let ran = case.run(&["assume", HUB], Sink::None);
+    assert_eq!(ran.status, 2, "{}", ran.stderr);
+    assert!(ran.stderr.contains("AWS_SECRET_ACCESS_KEY is not"), "{}", ran.stderr);
+}
+
 #[test]
 fn exec_beside_the_emulator_passes_the_status_on() {
     let case = Case::new();
@@ -213,7 +245,8 @@ fn the_emulator_serves_until_it_is_told_to_end() {
 #[test]
 fn output_that_cannot_be_written_is_exit_1() {
     let sts = Sts::start();
-    let mut command = sts.alice().command(&["assume", HUB]);
+    let case = sts.alice();
+    let mut command = case.command(&["assume", HUB]);
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
     let output = command.stdout(writer).stderr(Stdio::piped()).output().unwrap();

@@ -154,6 +154,25 @@ fn a_service_account_with_the_role_itself_makes_one_call() {
     assert_eq!(requests[0].duration_seconds, Some(3_600));
 }
 
+#[test]
+fn a_token_may_come_through_a_pipe() {
+    let sts = Sts::start();
+    let mut case = bare(&sts);
+    let own = json!({"region": "eu-west-1", "role": format!("{ROLE}/web"),
+        "auth": {"jwt": {"serviceAccountRef": {"name": "app"}}}});
+    case.file("a.yaml", account("web") + &grant("web", &own)).file("token", token(&sts));
+    case.stdin("token");
+    let script = "cat | exec \"$0\" generate -f a.yaml --web-identity-token-file /dev/fd/0";
+    let mut shell = std::process::Command::new("sh");
+    let rolecall = case.command::<&str>(&[]);
+    shell.args(["-c", script]).arg(rolecall.get_program()).env_clear();
+    shell.envs(rolecall.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    shell.current_dir(case.folder("work"));
+    shell.stdin(std::fs::File::open(case.folder("work").join("token")).unwrap());
+    let output = shell.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
 fn account(role: &str) -> String {
     let account = json!({
         "apiVersion": "v1", "kind": "ServiceAccount",

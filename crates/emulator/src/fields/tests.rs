@@ -1,3 +1,5 @@
+//! Field limits at their edges.
+
 use super::*;
 
 #[track_caller]
@@ -18,7 +20,7 @@ fn check(form: &str, expected: Option<&str>) {
     let message = refusal.map(|refusal| refusal.message);
     match expected {
         Some(part) => {
-            assert!(message.as_deref().is_some_and(|it| it.contains(part)), "{message:?}")
+            assert!(message.as_deref().is_some_and(|it| it.contains(part)), "{message:?}");
         }
         None => assert_eq!(message, None),
     }

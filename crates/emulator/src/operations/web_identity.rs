@@ -195,3 +195,6 @@ fn check_trust<'s>(
 fn invalid(text: &str) -> Refusal {
     Refusal::bad("InvalidIdentityToken", text)
 }
+
+#[cfg(test)]
+mod tests;

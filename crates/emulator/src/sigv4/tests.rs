@@ -1,3 +1,5 @@
+//! The verifier against AWS's own example and odd headers.
+
 use axum::http::Request;
 use proptest::prelude::*;
 

@@ -28,7 +28,9 @@ pub(super) fn world(root: &Node<'_>) -> Option<World> {
     let providers = collect(&fields, "oidcProviders", provider);
     let policies = collect(&fields, "policies", managed_policy);
     let faults = collect(&fields, "faults", fault);
-    let region = fields.optional("region").map_or_else(|| Some("us-east-1".to_owned()), region);
+    let region = fields
+        .optional("region")
+        .map_or_else(|| Some("us-east-1".to_owned()), |node| region(&node));
     let divisor = fields
         .optional("lifetimeDivisor")
         .map_or(Some(1), |node| u32::try_from(node.number(1..=43_200)?).ok());
@@ -55,7 +57,7 @@ fn check_whole(root: &Node<'_>, fields: &Fields<'_>, world: &World) {
     let mut seen = HashSet::new();
     let arns = world.users.iter().map(|user| user.arn.as_str());
     let arns = arns.chain(world.roles.iter().map(|role| role.arn.as_str()));
-    let arns = arns.chain(world.providers.iter().map(|provider| provider.principal()));
+    let arns = arns.chain(world.providers.iter().map(Provider::principal));
     let keys = world.users.iter().flat_map(|user| user.keys.iter().map(|key| key.id.as_str()));
     for name in arns.chain(keys) {
         if !seen.insert(name) {
@@ -72,7 +74,7 @@ fn check_whole(root: &Node<'_>, fields: &Fields<'_>, world: &World) {
     }
 }
 
-fn region(node: Node<'_>) -> Option<String> {
+fn region(node: &Node<'_>) -> Option<String> {
     let text = node.text()?;
     if !crate::sigv4::is_region(text) {
         node.note("must be one label of lower-case letters, digits and hyphens");

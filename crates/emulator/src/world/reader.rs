@@ -14,6 +14,7 @@ pub(crate) struct Violations(RefCell<Vec<String>>);
 impl Violations {
     /// Notes one violation.
     pub(crate) fn note(&self, path: &str, text: impl AsRef<str>) {
+        let path = if path.is_empty() { "world" } else { path };
         self.0.borrow_mut().push(format!("{path}: {}", text.as_ref()));
     }
 
@@ -62,7 +63,7 @@ impl<'a> Node<'a> {
             self.note("must be a map");
             return Vec::new();
         };
-        map.iter().map(|(key, value)| (key.as_str(), self.at(format!(".{key}"), value))).collect()
+        map.iter().map(|(key, value)| (key.as_str(), self.at(&format!(".{key}"), value))).collect()
     }
 
     /// The items of a list.
@@ -117,12 +118,12 @@ impl<'a> Node<'a> {
         items
             .iter()
             .enumerate()
-            .map(|(index, value)| self.at(format!("[{index}]"), value))
+            .map(|(index, value)| self.at(&format!("[{index}]"), value))
             .collect()
     }
 
-    fn at(&self, step: String, value: &'a Value) -> Self {
-        let path = self.path.clone() + &step;
+    fn at(&self, step: &str, value: &'a Value) -> Self {
+        let path = self.path.clone() + step;
         let path = path.strip_prefix('.').map_or(path.clone(), str::to_owned);
         Self { path, value, violations: self.violations }
     }
@@ -139,7 +140,7 @@ impl<'a> Fields<'a> {
     /// The value of `key`, when it is there and not null.
     pub(crate) fn optional(&self, key: &str) -> Option<Node<'a>> {
         let value = self.map.get(key).filter(|value| !value.is_null())?;
-        Some(self.node.at(format!(".{key}"), value))
+        Some(self.node.at(&format!(".{key}"), value))
     }
 
     /// The value of `key`; notes its absence.

@@ -27,8 +27,6 @@ pub enum Class {
     NotSendable,
     /// There was no identity to begin with.
     NoSource,
-    /// A person must log in again.
-    Login,
 }
 
 impl Class {
@@ -46,7 +44,6 @@ impl Class {
             Self::Configuration => "invalid-request",
             Self::NotSendable => "not-sendable",
             Self::NoSource => "no-source",
-            Self::Login => "login-needed",
         }
     }
 
@@ -61,8 +58,7 @@ impl Class {
             | Self::BaseKey
             | Self::Configuration
             | Self::NotSendable
-            | Self::NoSource
-            | Self::Login => Retry::Never,
+            | Self::NoSource => Retry::Never,
         }
     }
 

@@ -111,14 +111,18 @@ impl CallFacts {
                 "check the access key and its secret from {}, and that they are of the partition of {}",
                 self.origin, self.region
             ),
-            _ => return None,
+            (Class::Configuration, _) => "correct what STS names, then run it again".to_owned(),
+            _ => format!("check what {} may do, and the request", self.origin),
         };
         Some(hint)
     }
 
     /// AWS names the action that was refused and not the reason; what was sent narrows it down.
     fn after_denial(&self, message: &str) -> Option<String> {
-        let role = self.role.as_ref()?;
+        let Some(role) = &self.role else {
+            let hint = "check the MFA device and take a new code: each works once";
+            return Some(hint.to_owned());
+        };
         if message.contains("sts:TagSession") {
             return Some(format!("the trust policy of {role} must also allow sts:TagSession"));
         }

@@ -125,6 +125,7 @@ fn read_account(mut jwt: Fields<'_>, violations: &mut Violations) -> Option<Serv
     let account = jwt.object("serviceAccountRef", violations);
     let account = account.and_then(|mut account| {
         let name = account.required_text("name", violations);
+        check_name(&account.path_of("name"), name, violations);
         let audiences = account.texts("audiences", violations).unwrap_or_default();
         account.text("namespace", violations);
         account.finish(violations, |_| None);

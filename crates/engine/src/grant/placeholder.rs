@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::violation::Violations;
+use crate::violation::{Violations, shown};
 
 /// Reports each string of the name and the spec that still holds `${NAME}` or `{{ … }}`.
 ///
@@ -26,7 +26,7 @@ fn walk(value: &Value, path: String, violations: &mut Violations) {
     match value {
         Value::Object(map) => {
             for (key, value) in map {
-                walk(value, format!("{path}.{key}"), violations);
+                walk(value, format!("{path}.{}", shown(key)), violations);
             }
         }
         Value::Array(items) => {

@@ -196,12 +196,21 @@ async fn a_prefix_is_used_until_little_of_it_remains() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_expired_caller_is_made_anew_once() {
-    let spoke_refusal = Mutex::new(Some(refused("ExpiredToken", 403)));
-    let (world, minter) = minter(World { spoke_refusal, ..World::default() });
+async fn a_remembered_caller_that_has_expired_is_made_anew_once() {
+    let (world, minter) = minter(World::default());
+    minter.mint(&hub_and_spoke()).await.unwrap();
+    *world.spoke_refusal.lock().unwrap() = Some(refused("ExpiredToken", 403));
     assert!(minter.mint(&hub_and_spoke()).await.is_ok());
     assert_eq!(world.hub_calls.load(Ordering::SeqCst), 2);
-    assert_eq!(world.spoke_calls.load(Ordering::SeqCst), 2);
+    assert_eq!(world.spoke_calls.load(Ordering::SeqCst), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_just_made_is_not_made_again() {
+    let spoke_refusal = Mutex::new(Some(refused("ExpiredToken", 403)));
+    let (world, minter) = minter(World { spoke_refusal, ..World::default() });
+    assert_eq!(minter.mint(&hub_and_spoke()).await.unwrap_err().code(), "expired-caller");
+    assert_eq!(world.hub_calls.load(Ordering::SeqCst), 1);
 }
 
 #[tokio::test(start_paused = true)]

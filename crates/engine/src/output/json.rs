@@ -79,7 +79,12 @@ pub(super) fn whole_seconds(time: Timestamp) -> String {
     Timestamp::from_second(time.as_second()).unwrap_or(time).to_string()
 }
 
-fn pretty(value: &impl Serialize) -> serde_json::Result<Text> {
+/// Any map or struct as indented JSON, in memory that is zeroed when dropped.
+///
+/// # Errors
+///
+/// When the value itself cannot be JSON.
+pub fn pretty(value: &impl Serialize) -> serde_json::Result<Text> {
     // Room for the longest token seen, so that no secret is left behind by a growing buffer.
     const ROOM: usize = 64 * 1024;
     let mut bytes = Zeroizing::new(Vec::with_capacity(ROOM));

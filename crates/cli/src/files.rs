@@ -1,0 +1,32 @@
+//! Reads whole files, up to a bound, into memory that is zeroed when dropped.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use zeroize::Zeroizing;
+
+/// Reads a file of text, or standard input for `-`.
+///
+/// # Errors
+///
+/// Why it cannot be read, as the rest of a sentence that begins with the file's name.
+pub(crate) fn read_text(file: &Path, most_bytes: u64) -> Result<Zeroizing<String>, String> {
+    let mut bytes = Zeroizing::new(Vec::new());
+    let read = if file == Path::new("-") {
+        std::io::stdin().take(most_bytes + 1).read_to_end(&mut bytes)
+    } else {
+        File::open(file).and_then(|file| file.take(most_bytes + 1).read_to_end(&mut bytes))
+    };
+    read.map_err(|error| format!("cannot be read: {error}"))?;
+    if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > most_bytes {
+        return Err(format!("is larger than {most_bytes} bytes"));
+    }
+    String::from_utf8(std::mem::take(&mut *bytes)).map(Zeroizing::new).map_err(|error| {
+        drop(Zeroizing::new(error.into_bytes()));
+        "is not UTF-8 text".to_owned()
+    })
+}
+
+/// What nothing that rolecall reads beside manifests comes near to.
+pub(crate) const MOST_BYTES: u64 = 1024 * 1024;

@@ -1,0 +1,90 @@
+//! Plans that STS would refuse, and those that it would not.
+
+use super::*;
+use crate::arn::Dialect;
+use crate::request::{ExternalId, SessionTags, SourceIdentity};
+
+fn request(role: &str) -> RoleRequest {
+    let role = RoleArn::parse(role, Dialect::Aws).unwrap();
+    RoleRequest::new(role, SessionName::made_from("team-a.reader"))
+}
+
+fn region(text: &str) -> Region {
+    Region::parse(text).unwrap()
+}
+
+const READER: &str = "arn:aws:iam::111122223333:role/reader";
+const HUB: &str = "arn:aws:iam::111122223333:role/hub";
+
+fn lasting(mut request: RoleRequest, seconds: i64) -> RoleRequest {
+    request.duration = Some(SessionDuration::from_seconds(seconds).unwrap());
+    request
+}
+
+#[test]
+fn a_second_hop_lasts_an_hour_at_most() {
+    for (seconds, ok) in [(3_600, true), (3_601, false)] {
+        let last = lasting(request(READER), seconds);
+        let plan =
+            Plan::assume_role(region("eu-west-1"), SourceSpec::Ambient, vec![request(HUB)], last);
+        assert_eq!(plan.check().is_ok(), ok, "{seconds}");
+    }
+}
+
+#[test]
+fn a_single_hop_is_capped_once_its_keys_prove_temporary() {
+    let last = lasting(request(READER), 7_200);
+    let plan = Plan::assume_role(region("eu-west-1"), SourceSpec::Ambient, Vec::new(), last);
+    assert_eq!(plan.check(), Ok(()));
+    assert_eq!(plan.check_caller(Caller::LongTerm), Ok(()));
+    assert!(plan.check_caller(Caller::Temporary).is_err());
+}
+
+#[test]
+fn an_account_that_has_the_role_itself_makes_one_hop() {
+    let role = RoleArn::parse(READER, Dialect::Aws).unwrap();
+    let plan = |last: RoleRequest| {
+        let region = region("eu-west-1");
+        let source = SourceSpec::Ambient;
+        Plan::assume_role_with_web_identity(region, source, &role, Vec::new(), last)
+    };
+    let direct = plan(lasting(request(READER), 7_200));
+    assert!(direct.prefix.is_empty());
+    assert_eq!(direct.check(), Ok(()));
+    let mut with_external_id = request(READER);
+    with_external_id.external_id = Some(ExternalId::parse("abc").unwrap());
+    assert_eq!(plan(with_external_id).prefix.len(), 1);
+    assert_eq!(plan(request(HUB)).prefix.len(), 1);
+}
+
+#[test]
+fn what_a_chain_inherits_cannot_be_set_again() {
+    let with = |identity: &str, transitive: &[&str]| {
+        let mut hop = request(HUB);
+        hop.source_identity = Some(SourceIdentity::parse(identity).unwrap());
+        let tag = ("tags[0]".to_owned(), "Team".to_owned(), "blue".to_owned());
+        let transitive = transitive.iter().map(|key| (*key).to_owned()).collect();
+        hop.tags = SessionTags::new(vec![tag], transitive, "tags", "keys").unwrap();
+        hop
+    };
+    let plan = |first, last| {
+        Plan::assume_role(region("eu-west-1"), SourceSpec::Ambient, vec![first], last)
+    };
+    assert_eq!(plan(with("alice", &[]), with("alice", &[])).check(), Ok(()));
+    let errors = plan(with("alice", &["team"]), with("bob", &[])).check().unwrap_err();
+    assert!(matches!(
+        errors.as_slice(),
+        [PlanError::SourceIdentityChanged { .. }, PlanError::TagInherited { .. }]
+    ));
+}
+
+#[test]
+fn a_role_of_another_partition_is_seen_before_any_call() {
+    let plan = |code| {
+        let region = region(code);
+        Plan::assume_role(region, SourceSpec::Ambient, Vec::new(), request(READER))
+    };
+    assert!(plan("cn-north-1").check().is_err());
+    assert!(plan("eu-west-1").check().is_ok());
+    assert!(plan("snow").check().is_ok(), "an unknown region is left to the service");
+}
