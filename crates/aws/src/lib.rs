@@ -11,6 +11,7 @@ mod endpoint;
 mod failure;
 mod shared_config;
 mod sts;
+mod whole;
 
 pub use endpoint::{Endpoint, InvalidEndpoint};
 pub use shared_config::SharedConfig;

@@ -284,7 +284,7 @@ fn reason_of(error: &CredentialsError) -> String {
 }
 
 /// As long as a `credential_process` may take.
-const MOST_WAIT: Duration = Duration::from_secs(60);
+const MOST_WAIT: Duration = Duration::from_mins(1);
 const HALF_A_KEY: &str = "set both, or neither";
 
 #[cfg(test)]

@@ -36,6 +36,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::endpoint::Endpoint;
 use crate::failure::{TableClassifier, failure_of};
+use crate::whole::WholeAnswer;
 
 type BoxFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -66,7 +67,8 @@ impl StsClient {
                 .behavior_version(BehaviorVersion::latest())
                 .region(SdkRegion::new(region.as_str().to_owned()))
                 .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
-                .timeout_config(timeouts);
+                .timeout_config(timeouts)
+                .interceptor(WholeAnswer);
             config.set_app_name(AppName::new("rolecall").ok());
             if let Some(endpoint) = &self.endpoint {
                 config = config.endpoint_url(endpoint.as_str());

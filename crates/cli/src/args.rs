@@ -214,6 +214,7 @@ pub(crate) struct SourceArgs {
         require_equals = true,
         conflicts_with_all = ["profile", "endpoint_url"]
     )]
+    #[expect(clippy::option_option, reason = "absent, the built-in world, or a file")]
     pub(crate) emulate: Option<Option<PathBuf>>,
 }
 

@@ -202,11 +202,12 @@ mod tests {
 
     #[test]
     fn a_bomb_of_aliases_is_refused() {
-        let mut text = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
-        for level in 1..12 {
-            let refs = vec![format!("*a{}", level - 1); 10].join(", ");
-            text.push_str(&format!("a{level}: &a{level} [{refs}]\n"));
-        }
+        let level = |level: usize| {
+            let below = vec![format!("*a{level}"); 10].join(", ");
+            format!("a{0}: &a{0} [{below}]", level + 1)
+        };
+        let levels: Vec<String> = (0..12).map(level).collect();
+        let text = format!("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n{}", levels.join("\n"));
         assert!(told(&text)[0].starts_with("f: is not YAML"));
     }
 

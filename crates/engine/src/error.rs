@@ -61,7 +61,7 @@ impl Error {
         match self {
             Self::Plan(error) => Some(error.hint().to_owned()),
             Self::Source(error) => error.hint(),
-            Self::Call { facts, failure } => facts.hint(failure),
+            Self::Call { facts, failure } => Some(facts.hint(failure)),
         }
     }
 }

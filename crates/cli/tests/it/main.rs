@@ -1,4 +1,5 @@
 //! Conversations: the shipped binary against the emulator, over a real socket.
+#![expect(clippy::unwrap_used, reason = "a helper of a test fails like the test itself")]
 
 mod canned;
 mod cases;

@@ -60,10 +60,10 @@ impl CallFacts {
         }
     }
 
-    pub(super) fn hint(&self, failure: &StsFailure) -> Option<String> {
-        let hint = match failure {
+    pub(super) fn hint(&self, failure: &StsFailure) -> String {
+        match failure {
             StsFailure::Refused { code, message, .. } => {
-                return self.after_refusal(code, message, failure.class());
+                self.after_refusal(code, message, failure.class())
             }
             StsFailure::NoAnswer { .. } => {
                 format!("check the network, and that STS can be reached in {}", self.region)
@@ -73,12 +73,11 @@ impl CallFacts {
                     .to_owned()
             }
             StsFailure::NotSendable { .. } => "check the region and the endpoint".to_owned(),
-        };
-        Some(hint)
+        }
     }
 
-    fn after_refusal(&self, code: &str, message: &str, class: Class) -> Option<String> {
-        let hint = match (class, code) {
+    fn after_refusal(&self, code: &str, message: &str, class: Class) -> String {
+        match (class, code) {
             (Class::Throttled, _) => {
                 "try again later: the quota is shared by all STS calls of the account".to_owned()
             }
@@ -98,7 +97,7 @@ impl CallFacts {
             (Class::Denied, "RegionDisabledException") => {
                 format!("enable {} for the account, or use another region", self.region)
             }
-            (Class::Denied, "AccessDenied") => return self.after_denial(message),
+            (Class::Denied, "AccessDenied") => self.after_denial(message),
             (Class::ExpiredCaller | Class::Token | Class::Denied, _) if self.caller.is_none() => {
                 let claims = self.token_claims.as_deref().unwrap_or("it is no readable JWT");
                 format!("check the {}: {claims}", self.origin)
@@ -113,29 +112,26 @@ impl CallFacts {
             ),
             (Class::Configuration, _) => "correct what STS names, then run it again".to_owned(),
             _ => format!("check what {} may do, and the request", self.origin),
-        };
-        Some(hint)
+        }
     }
 
     /// AWS names the action that was refused and not the reason; what was sent narrows it down.
-    fn after_denial(&self, message: &str) -> Option<String> {
+    fn after_denial(&self, message: &str) -> String {
         let Some(role) = &self.role else {
             let hint = "check the MFA device and take a new code: each works once";
-            return Some(hint.to_owned());
+            return hint.to_owned();
         };
         if message.contains("sts:TagSession") {
-            return Some(format!("the trust policy of {role} must also allow sts:TagSession"));
+            return format!("the trust policy of {role} must also allow sts:TagSession");
         }
         if message.contains("sts:SetSourceIdentity") {
-            return Some(format!(
-                "the trust policy of {role} must also allow sts:SetSourceIdentity"
-            ));
+            return format!("the trust policy of {role} must also allow sts:SetSourceIdentity");
         }
         if self.caller.is_none() {
             let claims = self.token_claims.as_deref().unwrap_or("it is no readable JWT");
-            return Some(format!(
+            return format!(
                 "the trust policy of {role} must admit the provider and this token: {claims}"
-            ));
+            );
         }
         let caller = match &self.caller_role {
             Some(caller) => format!("the caller's role {caller}"),
@@ -146,9 +142,9 @@ impl CallFacts {
         } else {
             " (no external ID was sent, if it asks for one)"
         };
-        Some(format!(
+        format!(
             "the trust policy of {role} must admit {caller}{external_id} and the caller's own policies must allow sts:AssumeRole on it"
-        ))
+        )
     }
 }
 
