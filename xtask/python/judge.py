@@ -11,6 +11,7 @@ import sys
 import datetime
 
 import boto3
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
 ROLECALL = sys.argv[1]
@@ -71,9 +72,10 @@ def boto3_caller_identity():
 def boto3_assume_role_with_every_parameter():
     answer = sts().assume_role(
         RoleArn=role("deployer"), RoleSessionName="judge+=,.@-_", DurationSeconds=43200,
-        ExternalId="a:b/c", Tags=[{"Key": "Größe", "Value": "a b+c=*~"}],
+        ExternalId="a:b/c", Tags=[{"Key": "Größe", "Value": "a b+c=:/@"}],
         TransitiveTagKeys=["Größe"], SourceIdentity="alice",
-        Policy='{"Version": "2012-10-17", "Statement": []}',
+        Policy=json.dumps({"Version": "2012-10-17", "Statement": [
+            {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}]}),
         PolicyArns=[{"arn": "arn:aws:iam::aws:policy/ReadOnlyAccess"}],
     )
     assert answer["AssumedRoleUser"]["Arn"].endswith("assumed-role/deployer/judge+=,.@-_")
@@ -133,7 +135,8 @@ def boto3_web_identity():
 def boto3_session_token():
     keys = sts().get_session_token(DurationSeconds=900)["Credentials"]
     assert sts(keys).get_caller_identity()["Arn"].endswith(":user/alice")
-    refused("ValidationError", 400, sts().get_session_token, DurationSeconds=899)
+    unchecked = sts(config=Config(parameter_validation=False))
+    refused("ValidationError", 400, unchecked.get_session_token, DurationSeconds=899)
 
 
 def aws_cli():

@@ -27,7 +27,8 @@ pub(crate) fn cargo(arguments: &[&str]) -> Command {
 
 /// Runs a command to its end.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
-    let shown = format!("{command:?}");
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    let shown = words.map(OsStr::to_string_lossy).collect::<Vec<_>>().join(" ");
     let status = command.status().with_context(|| format!("could not start {shown}"))?;
     ensure!(status.success(), "{shown} ended with {status}");
     Ok(())
