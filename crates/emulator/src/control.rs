@@ -14,7 +14,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde_json::json;
 
-use crate::fault::FaultRule;
+use crate::fault::{FaultRule, InvalidFault};
 use crate::state::State;
 
 /// The routes, behind the token.
@@ -45,13 +45,22 @@ async fn demand_token(
 }
 
 async fn add_fault(Shared(state): Shared<Arc<State>>, body: Bytes) -> Response {
-    match serde_json::from_slice::<FaultRule>(&body) {
+    match rule_of(&body) {
         Ok(rule) => {
             state.faults().push(rule);
             StatusCode::NO_CONTENT.into_response()
         }
-        Err(error) => refuse(StatusCode::BAD_REQUEST, &error.to_string()),
+        Err(problem) => refuse(StatusCode::BAD_REQUEST, &problem),
     }
+}
+
+/// A rule as JSON, or in its text form, which is easier to type.
+fn rule_of(body: &[u8]) -> Result<FaultRule, String> {
+    if body.trim_ascii_start().starts_with(b"{") {
+        return serde_json::from_slice(body).map_err(|error| error.to_string());
+    }
+    let text = std::str::from_utf8(body).map_err(|error| error.to_string())?;
+    text.trim().parse().map_err(|error: InvalidFault| error.to_string())
 }
 
 async fn clear_faults(Shared(state): Shared<Arc<State>>) -> StatusCode {

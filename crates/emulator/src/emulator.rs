@@ -18,12 +18,9 @@ use crate::random;
 use crate::record::RequestRecord;
 use crate::server::{Tasks, serve};
 use crate::session::{Baggage, Subject};
-use crate::state::State;
+use crate::state::{Clock, State};
 use crate::world::World;
 use crate::{control, service};
-
-/// What time it is. Every judgement of the emulator asks it, so a test may hold or move time.
-pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// How an emulator is started.
 #[derive(Clone)]

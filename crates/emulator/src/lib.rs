@@ -49,9 +49,10 @@ mod tags;
 mod wire;
 mod world;
 
-pub use emulator::{AmbientCredentials, Clock, Emulator, IssuedSecrets, Options};
+pub use emulator::{AmbientCredentials, Emulator, IssuedSecrets, Options};
 pub use fault::{Fault, FaultRule, InvalidFault};
 pub use record::RequestRecord;
+pub use state::Clock;
 pub use world::{
     ProviderSummary, RoleSummary, TokenError, TokenRequest, UserSummary, World, WorldError,
 };

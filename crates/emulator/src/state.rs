@@ -2,15 +2,17 @@
 //!
 //! Each mutex guards one list, is held for one call and never across an await.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 
-use crate::emulator::Clock;
 use crate::fault::FaultBoard;
 use crate::record::Log;
 use crate::session::Sessions;
 use crate::world::World;
+
+/// What time it is. Every judgement of the emulator asks it, so a test may hold or move time.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// The world, the time, and what happened since the start.
 pub(crate) struct State {

@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use crate::violation::{InvalidText, TextRule, is_name_character};
+use crate::violation::{ARN_TEXT, InvalidText, is_name_character};
 
 /// Whose rules an ARN is held against.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -32,7 +32,7 @@ impl RoleArn {
     /// [`InvalidRoleArn`] says which part is wrong. Under [`Dialect::Compatible`] only length and
     /// white space are checked.
     pub fn parse(text: &str, dialect: Dialect) -> Result<Self, InvalidRoleArn> {
-        RULE.check(text)?;
+        ARN_TEXT.check(text)?;
         let partition = match dialect {
             Dialect::Aws => Some(partition_of_role(text)?.to_owned()),
             Dialect::Compatible => None,
@@ -175,13 +175,6 @@ impl fmt::Display for SessionArn {
         f.write_str(&self.text)
     }
 }
-
-const RULE: TextRule = TextRule {
-    min: 20,
-    max: 2_048,
-    allows: |c| c.is_ascii_graphic(),
-    allowed: "visible ASCII characters",
-};
 
 #[cfg(test)]
 mod tests {

@@ -168,6 +168,14 @@ fn describe(character: char) -> String {
     }
 }
 
+/// What STS accepts as an ARN of anything.
+pub(crate) const ARN_TEXT: TextRule = TextRule {
+    min: 20,
+    max: 2_048,
+    allows: |c| c.is_ascii_graphic(),
+    allowed: "visible ASCII characters",
+};
+
 /// `[\w+=,.@-]`, where `\w` is ASCII: session names and source identities.
 pub(crate) fn is_name_character(c: char) -> bool {
     c.is_ascii_alphanumeric() || "_+=,.@-".contains(c)

@@ -75,6 +75,7 @@ fn the_default_session_name_is_the_same_from_run_to_run() {
     assert_eq!(names[0], names[1]);
 }
 
+/// W5-07.
 #[test]
 fn a_chain_sends_each_hop_its_own_parameters() {
     let sts = Sts::start();
@@ -111,6 +112,7 @@ fn a_temporary_caller_is_refused_a_long_duration_before_the_call() {
     succeed(&sts, &mut case, &["assume", spoke]);
 }
 
+/// W5-23, W5-24, W5-35: the keys are static and say so, and `AWS_PROFILE` is not left set.
 #[test]
 fn exec_gives_the_child_its_credentials_and_nothing_of_another_identity() {
     let sts = Sts::start();
@@ -143,6 +145,7 @@ fn exec_is_replaced_by_the_command() {
     assert_eq!(std::os::unix::process::ExitStatusExt::signal(&output.status), Some(15));
 }
 
+/// W5-18, W5-21.
 #[test]
 fn the_profiles_region_and_keys_are_used() {
     let sts = Sts::start();

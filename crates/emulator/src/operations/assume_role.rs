@@ -66,7 +66,7 @@ struct Asked {
 impl Asked {
     fn read(form: &Form, caller: &Authenticated) -> Result<Self, Refusal> {
         let (tags, transitive) = tags::of_form(form);
-        tags::check(&tags, &transitive, &caller.baggage)?;
+        tags::check(&tags, &transitive, &caller.baggage.transitive)?;
         let source_identity = form.get("SourceIdentity");
         // E38.
         if source_identity.is_some_and(|text| text.to_ascii_lowercase().starts_with("aws:")) {

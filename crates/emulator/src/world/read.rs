@@ -15,7 +15,7 @@ use super::{AccessKey, Provider, Role, User, World};
 pub(super) fn world(root: &Node<'_>) -> Option<World> {
     let fields = root.map(&[
         "region",
-        "lifetimeDivisor",
+        "lifetime_divisor",
         "ambient",
         "users",
         "roles",
@@ -32,7 +32,7 @@ pub(super) fn world(root: &Node<'_>) -> Option<World> {
         .optional("region")
         .map_or_else(|| Some("us-east-1".to_owned()), |node| region(&node));
     let divisor = fields
-        .optional("lifetimeDivisor")
+        .optional("lifetime_divisor")
         .map_or(Some(1), |node| u32::try_from(node.number(1..=43_200)?).ok());
     let world = World {
         region: region?,

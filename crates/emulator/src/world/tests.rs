@@ -31,7 +31,7 @@ fn every_violation_is_listed_with_its_path() {
     check(
         "rolls: []\nregion: EU\nusers:\n  - arn: x\n    accessKeys: [{id: short}]\n",
         &[
-            "world: unknown key `rolls`, known are region, lifetimeDivisor, ambient, users, roles, \
+            "world: unknown key `rolls`, known are region, lifetime_divisor, ambient, users, roles, \
              oidcProviders, policies, faults",
             "users[0].arn: must be like arn:aws:iam::111122223333:user/name",
             "users[0].accessKeys[0].id: must be 16..=128 letters and digits, not beginning with \

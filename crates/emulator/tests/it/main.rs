@@ -150,7 +150,7 @@ async fn e58_to_e61_use_of_returned_credentials() {
 
 #[tokio::test]
 async fn lifetimes_are_divided_and_checks_are_not() {
-    let yaml = World::DEFAULT_YAML.replace("lifetimeDivisor: 1", "lifetimeDivisor: 60");
+    let yaml = World::DEFAULT_YAML.replace("lifetime_divisor: 1", "lifetime_divisor: 60");
     let scene = Scene::of(World::parse(&yaml).unwrap()).await;
     let reply = scene.assume(&alice(), "hub", "&DurationSeconds=3600").await;
     reply.check(200, "<Expiration>2026-01-01T00:01:00Z</Expiration>");

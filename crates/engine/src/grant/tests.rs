@@ -142,6 +142,7 @@ fn metadata_and_version_are_demanded_and_status_is_ignored() {
     );
 }
 
+/// W1-24.
 #[test]
 fn words_of_the_stores_are_answered_with_ours() {
     check(
@@ -189,6 +190,18 @@ fn a_placeholder_that_nobody_filled_in_is_named() {
         &[
             "spec.region: still holds the placeholder ${AWS_REGION} (fill it in first, for example with envsubst or helm template)",
             "spec.role: still holds the placeholder {{ }} (fill it in first, for example with envsubst or helm template)",
+        ],
+    );
+}
+
+/// W5-08: a token of another issuer, kept in a Secret, is refused by name; the flag takes it.
+#[test]
+fn a_token_from_a_secret_is_refused_by_name() {
+    check(
+        &manifest(json!({"region": "", "role": ROLE, "auth": {"jwt": {
+            "serviceAccountRef": {"name": "app"}, "secretRef": {"name": "token", "key": "jwt"}}}})),
+        &[
+            "spec.auth.jwt.secretRef: is not a field of this object (the token of another issuer is given with --web-identity-token-file)",
         ],
     );
 }

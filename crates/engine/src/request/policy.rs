@@ -1,6 +1,6 @@
 //! Session policies: what a session may do at most.
 
-use crate::violation::{InvalidText, TextRule};
+use crate::violation::{ARN_TEXT, InvalidText, TextRule};
 
 /// An inline session policy: a JSON policy of 1 to 2,048 characters.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
@@ -63,7 +63,7 @@ impl PolicyArn {
     ///
     /// [`InvalidText`] with every bound that is broken.
     pub fn parse(text: &str) -> Result<Self, InvalidText> {
-        ARN.check(text)?;
+        ARN_TEXT.check(text)?;
         Ok(Self(text.to_owned()))
     }
 
@@ -78,13 +78,6 @@ const POLICY: TextRule = TextRule {
     max: 2_048,
     allows: |c| matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{ff}'),
     allowed: "characters up to U+00FF without control characters",
-};
-
-const ARN: TextRule = TextRule {
-    min: 20,
-    max: 2_048,
-    allows: |c| c.is_ascii_graphic(),
-    allowed: "visible ASCII characters",
 };
 
 #[cfg(test)]
