@@ -3,9 +3,14 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use http::Uri;
+
 /// Where STS is, if not at AWS's own address for the region.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Endpoint(String);
+pub struct Endpoint {
+    url: String,
+    is_plain: bool,
+}
 
 impl Endpoint {
     /// Reads an `http` or `https` URL; a path is kept and signed.
@@ -15,52 +20,50 @@ impl Endpoint {
     /// [`InvalidEndpoint`] for another scheme, for a URL without a host, and for plain http to
     /// another machine, where session tokens would go in clear.
     pub fn parse(url: &str) -> Result<Self, InvalidEndpoint> {
-        let (is_plain, rest) = match (url.strip_prefix("https://"), url.strip_prefix("http://")) {
-            (Some(rest), _) => (false, rest),
-            (None, Some(rest)) => (true, rest),
-            (None, None) => return Err(InvalidEndpoint::Scheme),
+        let uri: Uri = url.parse().map_err(|_| InvalidEndpoint::Form)?;
+        let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
+            return Err(InvalidEndpoint::Form);
         };
-        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-        let host = host_of(authority);
-        if host.is_empty() || url.contains(char::is_whitespace) || authority.contains('@') {
+        if !matches!(scheme, "http" | "https") {
+            return Err(InvalidEndpoint::Form);
+        }
+        // A port out of range is no port to the parser, but still stands in the text.
+        let has_odd_port = authority.port().is_none()
+            && authority.as_str().rsplit(']').next().is_some_and(|end| end.contains(':'));
+        let has_more = uri.query().is_some() || url.contains('#');
+        if authority.as_str().contains('@') || uri.host() == Some("") || has_odd_port || has_more {
             return Err(InvalidEndpoint::Host);
         }
-        if is_plain && !is_loopback(host) {
+        let is_plain = scheme == "http";
+        if is_plain && !uri.host().is_some_and(is_loopback) {
             return Err(InvalidEndpoint::PlainHttp);
         }
-        Ok(Self(url.to_owned()))
+        Ok(Self { url: url.to_owned(), is_plain })
     }
 
     /// Whether it is plain http, which is always this machine.
     pub(crate) fn is_plain(&self) -> bool {
-        self.0.starts_with("http://")
+        self.is_plain
     }
 
     /// The URL.
     pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-/// The host of `host:port` or `[v6]:port`.
-fn host_of(authority: &str) -> &str {
-    match authority.strip_prefix('[') {
-        Some(rest) => rest.split(']').next().unwrap_or_default(),
-        None => authority.split(':').next().unwrap_or_default(),
+        &self.url
     }
 }
 
 fn is_loopback(host: &str) -> bool {
-    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost" || address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 /// An endpoint that will not be used.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum InvalidEndpoint {
-    /// Neither http nor https.
-    Scheme,
-    /// No host, white space, or a user name before the host.
+    /// No URL of http or https.
+    Form,
+    /// More or less than a host, perhaps a port, and perhaps a path.
     Host,
     /// http to a host that is not loopback.
     PlainHttp,
@@ -69,8 +72,8 @@ pub enum InvalidEndpoint {
 impl fmt::Display for InvalidEndpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Scheme => "is not a URL that begins http:// or https://",
-            Self::Host => "is not a URL with a host and nothing before it",
+            Self::Form => "is not a URL that begins http:// or https://",
+            Self::Host => "must be a host, perhaps a port of 1 to 65535, and perhaps a path",
             Self::PlainHttp => {
                 "is plain http to another machine, where tokens would go in clear: use https"
             }
@@ -93,8 +96,14 @@ mod tests {
             ("http://[::1]:4566", Ok(())),
             ("http://sts.example.net", Err(InvalidEndpoint::PlainHttp)),
             ("http://127.0.0.1.example.net", Err(InvalidEndpoint::PlainHttp)),
-            ("sts.example.net", Err(InvalidEndpoint::Scheme)),
-            ("https://", Err(InvalidEndpoint::Host)),
+            ("sts.example.net", Err(InvalidEndpoint::Form)),
+            ("ftp://sts.example.net", Err(InvalidEndpoint::Form)),
+            ("HTTP://127.0.0.1:1", Ok(())),
+            ("http://127.0.0.1:99999", Err(InvalidEndpoint::Host)),
+            ("https://sts.example.net/?x=1", Err(InvalidEndpoint::Host)),
+            ("https://sts.example.net/#f", Err(InvalidEndpoint::Host)),
+            ("https://sts.example.net/a b", Err(InvalidEndpoint::Form)),
+            ("https://", Err(InvalidEndpoint::Form)),
             ("https://user:pw@sts.example.net", Err(InvalidEndpoint::Host)),
             ("http://127.0.0.1@evil.example", Err(InvalidEndpoint::Host)),
         ];

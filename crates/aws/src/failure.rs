@@ -135,12 +135,20 @@ where
         let Some(Err(error)) = context.output_or_error() else {
             return RetryAction::NoActionIndicated;
         };
+        let status = context.response().map_or(0, |response| response.status().as_u16());
         let modelled = error.as_operation_error().and_then(|error| error.downcast_ref::<E>());
         let Some(code) = modelled.and_then(ProvideErrorMetadata::code) else {
-            return RetryAction::NoActionIndicated;
+            return match status {
+                429 => RetryAction::throttling_error(),
+                408 => RetryAction::transient_error(),
+                // A connection that broke inside of the answer.
+                _ if error.is_response_error() || error.is_interceptor_error() => {
+                    RetryAction::transient_error()
+                }
+                _ => RetryAction::NoActionIndicated,
+            };
         };
         let message = modelled.and_then(ProvideErrorMetadata::message).unwrap_or_default();
-        let status = context.response().map_or(0, |response| response.status().as_u16());
         match classify(status, code, message) {
             Class::Throttled => RetryAction::throttling_error(),
             // After a wrong time the SDK knows the skew from the answer's `Date`, and signs the

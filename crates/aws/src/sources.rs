@@ -230,7 +230,7 @@ fn identity(credentials: &SdkCredentials, origin: String) -> Result<Identity, So
             expires_at: credentials.expiry().and_then(timestamp),
             origin,
         }),
-        Err(problem) => Err(SourceError::Invalid { origin, problem }),
+        Err(problems) => Err(SourceError::Invalid { origin, problems }),
     }
 }
 
@@ -247,8 +247,14 @@ fn failed(origin: String, error: &CredentialsError) -> SourceError {
             StsFailure::Refused { code, .. } => format!("STS answered {code}"),
             other => other.to_string(),
         };
-        let hint = (failure.class() == Class::Denied)
-            .then(|| "check the trust policy of the role that it assumes".to_owned());
+        let hint = match failure.class() {
+            Class::Denied => Some("check the trust policy of the role that it assumes"),
+            Class::Token | Class::ExpiredCaller => {
+                Some("get a fresh token; its file holds the token and no line break after it")
+            }
+            _ => None,
+        };
+        let hint = hint.map(str::to_owned);
         return SourceError::Failed { origin, reason, class: failure.class(), hint };
     }
     let (class, reason) = match error {
@@ -275,12 +281,20 @@ fn sts_failure(error: &CredentialsError) -> Option<StsFailure> {
     None
 }
 
-/// The first sentence behind a provider's error; deeper ones may be debug forms.
+/// The sentences behind a provider's error, without those that are debug forms: these may hold what
+/// a server said.
 fn reason_of(error: &CredentialsError) -> String {
-    match std::error::Error::source(error) {
-        Some(source) => one_line(&source.to_string()),
-        None => one_line(&error.to_string()),
+    let mut sentences: Vec<String> = Vec::new();
+    let mut source = std::error::Error::source(error);
+    while let Some(error) = source {
+        let sentence = one_line(&error.to_string());
+        let is_known = sentences.iter().any(|known| known.contains(&sentence));
+        if !sentence.contains('{') && !is_known && !error.is::<CredentialsError>() {
+            sentences.push(sentence);
+        }
+        source = error.source();
     }
+    if sentences.is_empty() { one_line(&error.to_string()) } else { sentences.join(": ") }
 }
 
 /// As long as a `credential_process` may take.

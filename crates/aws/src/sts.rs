@@ -310,7 +310,9 @@ where
 /// What must never come back in a server's sentence.
 fn secrets_of(caller: &Credentials) -> Vec<&str> {
     let token = caller.session_token.as_ref().map(ExposeSecret::expose_secret);
-    std::iter::once(caller.secret_access_key.expose_secret()).chain(token).collect()
+    // The ID is no secret, but somebody may have put the secret in its place.
+    let keys = [caller.access_key_id.as_str(), caller.secret_access_key.expose_secret()];
+    keys.into_iter().chain(token).collect()
 }
 
 fn seconds(duration: Option<SessionDuration>) -> i32 {

@@ -1,13 +1,17 @@
-//! Refuses an answer that stops half-way.
+//! Refuses an answer that stops half-way, or that never stops.
 //!
 //! A connection that ends early cannot be told from a whole answer when the server gave no length,
 //! and the SDK's reader then takes what there is: half a session token would pass for one.
 
 use aws_sdk_sts::config::ConfigBag;
-use aws_sdk_sts::config::interceptors::AfterDeserializationInterceptorContextRef;
+use aws_sdk_sts::config::interceptors::{
+    AfterDeserializationInterceptorContextRef, BeforeDeserializationInterceptorContextMut,
+};
 use aws_sdk_sts::config::{Intercept, RuntimeComponents};
 use aws_sdk_sts::error::BoxError;
+use aws_smithy_types::body::SdkBody;
 use aws_smithy_xml::decode::Document;
+use http_body_util::Limited;
 
 /// Checks that a success ends with the end of its root element.
 #[derive(Debug)]
@@ -17,6 +21,18 @@ pub(crate) struct WholeAnswer;
 impl Intercept for WholeAnswer {
     fn name(&self) -> &'static str {
         "whole answer"
+    }
+
+    fn modify_before_deserialization(
+        &self,
+        context: &mut BeforeDeserializationInterceptorContextMut<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let body = context.response_mut().body_mut();
+        let whole = std::mem::replace(body, SdkBody::taken());
+        *body = SdkBody::from_body_1_x(Limited::new(whole, MOST_BYTES));
+        Ok(())
     }
 
     fn read_after_deserialization(
@@ -46,6 +62,9 @@ fn is_whole(body: &[u8]) -> bool {
         None => false,
     }
 }
+
+/// A session token has no upper length, but one of a mebibyte has never been seen.
+const MOST_BYTES: usize = 1024 * 1024;
 
 #[cfg(test)]
 mod tests {

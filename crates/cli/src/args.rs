@@ -1,5 +1,6 @@
 //! What was typed. What it means is decided in the doors.
 #![expect(clippy::doc_markdown, reason = "the comments of fields are help texts")]
+#![allow(rustdoc::broken_intra_doc_links, reason = "[default: …] is how clap writes a default")]
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -8,6 +9,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use rolecall_engine::guard::{AccountId, Guards, RolePattern};
 use rolecall_engine::request::seconds_from_text;
+use rolecall_engine::violation::Violations;
 
 /// Turns an identity you already hold into short-lived AWS credentials for a role
 #[derive(Debug, Parser)]
@@ -147,7 +149,7 @@ pub(crate) struct RequestArgs {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Request")]
 pub(crate) struct ParameterArgs {
-    /// The session's name, 2 to 64 letters, digits or _+=,.@- [default: user@host]
+    /// The session's name, 2 to 64 letters, digits or _+=,.@- [default: USER@HOST]
     #[arg(long, value_name = "NAME")]
     pub(crate) session_name: Option<String>,
     /// How long the session lasts, 15m to 12h, or in seconds [default: 1h]
@@ -223,31 +225,36 @@ pub(crate) struct SourceArgs {
 pub(crate) struct GuardArgs {
     /// An account that the session may be of (repeat for more)
     #[arg(long = "allow-account", value_name = "ACCOUNT")]
-    accounts: Vec<AccountId>,
+    accounts: Vec<String>,
     /// A role that the session may be of: a name or an ARN without its path, * and ? allowed
     /// (repeat for more)
     #[arg(long = "allow-role", value_name = "PATTERN")]
-    roles: Vec<RolePattern>,
+    roles: Vec<String>,
     /// The least life that must remain
-    #[arg(long, value_name = "DURATION", value_parser = life_from_text)]
-    min_ttl: Option<i64>,
+    #[arg(long, value_name = "DURATION", allow_hyphen_values = true)]
+    min_ttl: Option<String>,
 }
 
 impl GuardArgs {
-    pub(crate) fn guards(&self) -> Guards {
+    /// The guards that could be read; the rest is among the violations.
+    pub(crate) fn guards(&self, violations: &mut Violations) -> Guards {
+        let accounts = self.accounts.iter();
+        let roles = self.roles.iter();
         Guards {
-            accounts: self.accounts.clone(),
-            roles: self.roles.clone(),
-            min_remaining: self.min_ttl.map(jiff::SignedDuration::from_secs),
+            accounts: accounts
+                .filter_map(|text| violations.keep("--allow-account", text.parse::<AccountId>()))
+                .collect(),
+            roles: roles
+                .filter_map(|text| violations.keep("--allow-role", text.parse::<RolePattern>()))
+                .collect(),
+            min_remaining: self.min_ttl.as_deref().and_then(|text| {
+                let seconds = violations.keep("--min-ttl", seconds_from_text(text))?;
+                if seconds < 0 {
+                    violations.push("--min-ttl", "must not be negative");
+                }
+                Some(jiff::SignedDuration::from_secs(seconds))
+            }),
         }
-    }
-}
-
-fn life_from_text(text: &str) -> Result<i64, String> {
-    match seconds_from_text(text) {
-        Ok(seconds @ 0..) => Ok(seconds),
-        Ok(_) => Err("must not be negative".to_owned()),
-        Err(problem) => Err(problem.to_string()),
     }
 }
 

@@ -22,7 +22,7 @@ pub(crate) async fn run(
         return Err(Failure::usage("--emulate does not go with -o credential-process")
             .hint("what an SDK reads would outlive this process and could be taken for real"));
     }
-    let door = Door::open(source, settings, terminal).await?;
+    let door = Door::open(source, &args.request.guards, settings, terminal).await?;
     let answer = request(&args.request, settings, &door).await;
     door.close().await;
     Terminal::data(&encode(&answer?, args.output)?)

@@ -142,13 +142,14 @@ fn check_external_secret(value: &Value, violations: &mut Violations) {
 }
 
 /// A text that is not YAML.
-struct NotYaml {
-    problem: String,
-    hint: Option<String>,
+#[derive(Debug)]
+pub(crate) struct NotYaml {
+    pub(crate) problem: String,
+    pub(crate) hint: Option<String>,
 }
 
 /// Every document of a text; an empty one is `null`.
-fn parse(text: &str) -> Result<Vec<Value>, NotYaml> {
+pub(crate) fn parse(text: &str) -> Result<Vec<Value>, NotYaml> {
     let options = serde_saphyr::options! { with_snippet: false };
     serde_saphyr::from_multiple_with_options(text, options).map_err(|error| {
         let place = error.location().map_or_else(String::new, |location| {
@@ -163,14 +164,38 @@ fn parse(text: &str) -> Result<Vec<Value>, NotYaml> {
                 hint: is_top.then(|| "a line --- is missing between two documents".to_owned()),
             };
         }
-        NotYaml {
-            problem: format!("is not YAML{place}"),
-            hint: text.contains("{{").then(|| {
-                "it looks like a template: render it first, for example with helm template"
-                    .to_owned()
-            }),
+        if is_over_budget(&error) {
+            let problem = format!("is nested too deep or grows too large{place}");
+            return NotYaml { problem, hint: None };
         }
+        NotYaml { problem: format!("is not YAML{place}"), hint: hint_for(text) }
     })
+}
+
+/// Whether the document is refused for what it would grow to.
+fn is_over_budget(error: &serde_saphyr::Error) -> bool {
+    match error.without_snippet() {
+        serde_saphyr::Error::AliasError { error, .. } => is_over_budget(error),
+        serde_saphyr::Error::Budget { .. }
+        | serde_saphyr::Error::AliasReplayLimitExceeded { .. }
+        | serde_saphyr::Error::AliasExpansionLimitExceeded { .. }
+        | serde_saphyr::Error::AliasReplayStackDepthExceeded { .. } => true,
+        _ => false,
+    }
+}
+
+/// What most often makes a copied text no YAML.
+fn hint_for(text: &str) -> Option<String> {
+    let hint = if text.contains("{{") || text.contains("${") {
+        "it looks like a template: fill it in first, for example with helm template or envsubst"
+    } else if text.contains('\0') {
+        "it looks like UTF-16: save it as UTF-8"
+    } else if text.lines().any(|line| line.trim_start_matches(' ').starts_with('\t')) {
+        "YAML is indented with spaces, and a line begins with a tab"
+    } else {
+        return None;
+    };
+    Some(hint.to_owned())
 }
 
 /// Zeroes the strings of a document: it may have been a Secret.
@@ -208,13 +233,14 @@ mod tests {
         };
         let levels: Vec<String> = (0..12).map(level).collect();
         let text = format!("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n{}", levels.join("\n"));
-        assert!(told(&text)[0].starts_with("f: is not YAML"));
+        assert_eq!(told(&text), ["f: is nested too deep or grows too large (line 6, column 15)"]);
     }
 
     #[test]
     fn a_deep_nest_is_refused() {
-        assert!(told(&"[".repeat(200_000))[0].starts_with("f: is not YAML"));
-        assert!(told(&"- ".repeat(200_000))[0].starts_with("f: is not YAML"));
+        for text in ["[", "- "] {
+            assert_eq!(told(&text.repeat(200_000)).len(), 1);
+        }
     }
 
     #[test]

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use rolecall_aws::{Endpoint, SharedConfig, StsClient};
 use rolecall_engine::arn::Dialect;
+use rolecall_engine::error::{Error, SourceError};
 use rolecall_engine::guard::Guards;
 use rolecall_engine::mint::{Minted, Minter};
 use rolecall_engine::plan::{Caller, Plan, PlanError, SourceSpec};
@@ -11,7 +13,7 @@ use rolecall_engine::ports::Clock;
 use rolecall_engine::region::Region;
 use rolecall_engine::violation::Violations;
 
-use crate::args::SourceArgs;
+use crate::args::{GuardArgs, SourceArgs};
 use crate::clock::SystemClock;
 use crate::emulation::Emulation;
 use crate::inputs::Inputs;
@@ -31,6 +33,9 @@ pub(crate) struct Door {
     /// The emulator, while `--emulate` is on.
     pub(crate) emulation: Option<Emulation>,
     endpoint: Option<Endpoint>,
+    /// Where the endpoint was named.
+    endpoint_origin: &'static str,
+    guards: Guards,
     region: Option<Region>,
     /// Whether the region is a flag's, which must not be lost beside a manifest's own.
     has_region_flag: bool,
@@ -43,6 +48,7 @@ impl Door {
     /// Resolves the source and endpoint flags against the environment.
     pub(crate) async fn open(
         args: &SourceArgs,
+        guards: &GuardArgs,
         settings: &Settings,
         terminal: Terminal,
     ) -> Result<Self, Failure> {
@@ -51,6 +57,7 @@ impl Door {
             None => SourceSpec::Ambient,
         };
         let mut problems = Violations::new();
+        let guards = guards.guards(&mut problems);
         if let Some(world) = &args.emulate {
             let emulation = Emulation::start(world.as_deref()).await?;
             let own = args.region.as_deref();
@@ -60,6 +67,8 @@ impl Door {
                 dialect: Dialect::Aws,
                 default_source,
                 endpoint: Some(emulation.endpoint()?),
+                endpoint_origin: "--emulate",
+                guards,
                 region: region.or_else(|| Some(emulation.region().clone())),
                 has_region_flag: args.region.is_some(),
                 emulation: Some(emulation),
@@ -67,14 +76,22 @@ impl Door {
                 problems,
             });
         }
-        let endpoint_url = args.endpoint_url.as_ref().or(settings.endpoint_url.as_ref());
-        let region = find_region(args, settings, endpoint_url.is_some(), &mut problems).await?;
+        problems.extend(settings.problems.clone());
+        let (endpoint_origin, endpoint_url) = match (&args.endpoint_url, &settings.endpoint_url) {
+            (Some(url), _) => ("--endpoint-url", Some(url)),
+            (None, Some((variable, url))) => (*variable, Some(url)),
+            (None, None) => ("", None),
+        };
+        let region = find_region(args, settings, endpoint_url.is_some(), &mut problems).await;
         Ok(Self {
             terminal,
             dialect: if endpoint_url.is_some() { Dialect::Compatible } else { Dialect::Aws },
             default_source,
             region,
-            endpoint: endpoint_url.and_then(|url| parse_endpoint(url, args, &mut problems)),
+            endpoint: endpoint_url
+                .and_then(|url| problems.keep(endpoint_origin, Endpoint::parse(url))),
+            endpoint_origin,
+            guards,
             has_region_flag: args.region.is_some(),
             emulation: None,
             profile_variable: settings.profile.clone(),
@@ -118,14 +135,9 @@ impl Door {
         Minter::new(Arc::new(DoorSource { inputs, ambient }), Arc::new(sts), clock)
     }
 
-    /// Mints one plan, says what happened, and holds the answer against the guards.
-    pub(crate) async fn mint(
-        &self,
-        minter: &Minter,
-        plan: &Plan,
-        guards: &Guards,
-    ) -> Result<Minted, Failure> {
-        let minted = minter.mint(plan).await.map_err(|error| Failure::engine(&error))?;
+    /// Mints one plan, holds the answer against the guards, and says what happened.
+    pub(crate) async fn mint(&self, minter: &Minter, plan: &Plan) -> Result<Minted, Failure> {
+        let minted = minter.mint(plan).await.map_err(|error| self.explain(&error))?;
         let now = SystemClock.now();
         let session = &minted.session;
         if session.expires_at.is_none() {
@@ -136,7 +148,7 @@ impl Door {
             self.terminal
                 .warn("by this machine's clock the credentials have ended: check the clock");
         }
-        guards.check(session, now).map_err(|violations| Failure::guards(&violations))?;
+        self.guards.check(session, now).map_err(|violations| Failure::guards(&violations))?;
         self.tell(plan, &minted);
         Ok(minted)
     }
@@ -148,13 +160,27 @@ impl Door {
         }
     }
 
+    /// A failure that time may mend can also be that of a wrong endpoint.
+    fn explain(&self, error: &Arc<Error>) -> Failure {
+        let failure = Failure::engine(error);
+        match &self.endpoint {
+            Some(endpoint) if failure.exit == Exit::Later && self.emulation.is_none() => {
+                let (url, origin) = (endpoint.as_str(), self.endpoint_origin);
+                failure.hint(format!("STS is taken to be at {url}, by {origin}"))
+            }
+            _ => failure,
+        }
+    }
+
     fn tell(&self, plan: &Plan, minted: &Minted) {
-        let ends = minted.source_ends_at.map_or_else(String::new, |at| format!(", until {at}"));
+        let ends = minted
+            .source_ends_at
+            .map_or_else(String::new, |at| format!(", until {}", in_seconds(at)));
         self.terminal.step(&format!("source: {}{ends}", minted.origin));
         let sessions = minted.prefix.iter().map(AsRef::as_ref).chain([&minted.session]);
         for (hop, session) in plan.hops().zip(sessions) {
             let who = session.arn().map_or("session", |arn| arn.as_str());
-            let until = session.ends_at();
+            let until = in_seconds(session.ends_at());
             let request = session.request_id.as_deref().unwrap_or("none");
             let (call, region) = (hop.operation(), &plan.region);
             self.terminal
@@ -181,42 +207,57 @@ pub(crate) fn check_plan(
     }
 }
 
-fn parse_endpoint(url: &str, args: &SourceArgs, problems: &mut Violations) -> Option<Endpoint> {
-    let path = match args.endpoint_url {
-        Some(_) => "--endpoint-url",
-        None => "AWS_ENDPOINT_URL_STS or AWS_ENDPOINT_URL",
-    };
-    problems.keep(path, Endpoint::parse(url))
-}
-
 async fn find_region(
     args: &SourceArgs,
     settings: &Settings,
     has_endpoint: bool,
     problems: &mut Violations,
-) -> Result<Option<Region>, Failure> {
+) -> Option<Region> {
     // A profile that is named must exist, whatever else gives the region.
-    let config = match (&args.profile, &settings.profile) {
-        (Some(name), _) => Some(SharedConfig::load(Some(name)).await.map_err(Failure::source)?),
-        (None, _) if args.region.is_some() || settings.region.is_some() => None,
-        (None, name) => Some(SharedConfig::load(name.as_deref()).await.map_err(Failure::source)?),
+    let profile = args.profile.as_ref().or(settings.profile.as_ref()).map(String::as_str);
+    let has_region = args.region.is_some() || settings.region.is_some();
+    let config = if args.profile.is_some() || !has_region {
+        match SharedConfig::load(profile).await {
+            Ok(config) => Some(config),
+            Err(error) => {
+                let path = if args.profile.is_some() { "--profile" } else { "AWS_PROFILE" };
+                push_source_error(error, path, problems);
+                None
+            }
+        }
+    } else {
+        None
     };
     if let Some(text) = &args.region {
-        return Ok(parse_region("--region", text, problems));
+        return parse_region("--region", text, problems);
     }
     if let Some(text) = &settings.region {
-        return Ok(parse_region("AWS_REGION or AWS_DEFAULT_REGION", text, problems));
+        return parse_region("AWS_REGION or AWS_DEFAULT_REGION", text, problems);
     }
-    Ok(match config.as_ref().and_then(SharedConfig::region) {
+    match config.as_ref().and_then(SharedConfig::region) {
         Some(text) => parse_region("region of the profile", text, problems),
         // Servers that are not AWS rarely have regions; they expect this one in the signature.
         None if has_endpoint => parse_region("endpoint", "us-east-1", problems),
         None => None,
-    })
+    }
+}
+
+/// What a source lacks, at the flag or field that names it.
+pub(crate) fn push_source_error(error: SourceError, path: &str, violations: &mut Violations) {
+    let problem = error.to_string();
+    match Error::from(error).hint() {
+        Some(hint) => violations.push_with_hint(path, problem, hint),
+        None => violations.push(path, problem),
+    }
 }
 
 fn parse_region(path: &str, text: &str, problems: &mut Violations) -> Option<Region> {
     problems.keep(path, Region::parse(text))
+}
+
+/// A time for people: nobody reads nanoseconds.
+pub(crate) fn in_seconds(time: Timestamp) -> Timestamp {
+    Timestamp::from_second(time.as_second()).unwrap_or(time)
 }
 
 /// An error that can only be a fault of rolecall's own.

@@ -1,5 +1,7 @@
 //! `emulate`: the emulator as a server of its own, and tokens of its world.
 
+use std::io::IsTerminal as _;
+
 use jiff::SignedDuration;
 use rolecall_emulator::{Emulator, TokenRequest};
 use rolecall_engine::ports::Clock;
@@ -65,7 +67,9 @@ fn print_token(args: &EmulateTokenArgs) -> Result<(), Failure> {
     let token = world.sign_token(&request, SystemClock.now()).map_err(|error| {
         Failure::usage("the world cannot sign this token").cause(error.to_string())
     })?;
-    Terminal::data(&format!("{token}\n"))
+    // A token file holds the token and nothing else: the SDKs send what is in it.
+    let end = if std::io::stdout().is_terminal() { "\n" } else { "" };
+    Terminal::data(&format!("{token}{end}"))
 }
 
 /// Waits for Ctrl-C or, on Unix, for the signal that service managers send.

@@ -10,10 +10,11 @@ use std::process::Command;
 use rolecall_engine::output::variables;
 
 use crate::args::ExecArgs;
-use crate::door::Door;
+use crate::door::{Door, in_seconds};
 use crate::report::Failure;
 use crate::request::{Answer, run as request};
 use crate::settings::Settings;
+use crate::signals::Signals;
 use crate::terminal::Terminal;
 
 /// What is left to do when the credentials are there.
@@ -31,7 +32,7 @@ pub(crate) async fn run(
     settings: &Settings,
     terminal: Terminal,
 ) -> Result<Next, Failure> {
-    let door = Door::open(&args.request.source, settings, terminal).await?;
+    let door = Door::open(&args.request.source, &args.request.guards, settings, terminal).await?;
     let answer = match request(&args.request, settings, &door).await {
         Ok(answer) => answer,
         Err(failure) => {
@@ -39,7 +40,7 @@ pub(crate) async fn run(
             return Err(failure);
         }
     };
-    let ends_at = answer.minted.session.ends_at();
+    let ends_at = in_seconds(answer.minted.session.ends_at());
     terminal.note(&format!("the credentials end at {ends_at} and are not renewed"));
     let mut command = prepare(&args.command, &answer)?;
     let Some(emulation) = &door.emulation else {
@@ -48,6 +49,7 @@ pub(crate) async fn run(
     command.env("AWS_ENDPOINT_URL_STS", emulation.endpoint()?.as_str());
     // A proxy of the environment would take the calls away from the emulator.
     command.env("NO_PROXY", "127.0.0.1").env("no_proxy", "127.0.0.1");
+    command.env_remove("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS");
     let status = wait(command).await;
     door.close().await;
     Ok(Next::Done(status))
@@ -85,11 +87,12 @@ pub(crate) fn replace(mut command: Command) -> u8 {
     }
 }
 
-/// Runs the command beside the emulator. The terminal sends Ctrl-C to both; only the command acts
-/// on it.
+/// Runs the command beside the emulator, and passes on the signals that are sent to this process
+/// alone. Ctrl-C goes from the terminal to both, and only the command acts on it.
 async fn wait(command: Command) -> u8 {
     let mut command = tokio::process::Command::from(command);
     command.kill_on_drop(true);
+    let Ok(mut signals) = Signals::listen() else { return 125 };
     let mut child = match command.spawn() {
         Ok(child) => child,
         Err(error) => return could_not_run(command.as_std(), &error),
@@ -97,7 +100,7 @@ async fn wait(command: Command) -> u8 {
     loop {
         tokio::select! {
             status = child.wait() => return status.map_or(125, status_of),
-            _ = tokio::signal::ctrl_c() => {}
+            signal = signals.next() => signal.send_to(&child),
         }
     }
 }

@@ -20,7 +20,7 @@ pub(crate) async fn run(
     settings: &Settings,
     terminal: Terminal,
 ) -> Result<(), Failure> {
-    let door = Door::open(&args.source, settings, terminal).await?;
+    let door = Door::open(&args.source, &args.guards, settings, terminal).await?;
     let result = answer(args, settings, &door).await;
     door.close().await;
     Terminal::data(&result?)
@@ -35,11 +35,10 @@ async fn answer(args: &GenerateArgs, settings: &Settings, door: &Door) -> Result
             .hint("or print all of them with -o json or -o yaml"));
     }
     let minter = door.minter(planned.inputs);
-    let guards = args.guards.guards();
     let mut minted = Vec::new();
     for (grant, plan) in &planned.grants {
         // Nothing is printed before all of them are there.
-        match door.mint(&minter, plan, &guards).await {
+        match door.mint(&minter, plan).await {
             Ok(session) => minted.push(session),
             Err(failure) if planned.grants.len() > 1 => {
                 return Err(failure.about(&full_name(grant)));

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use rolecall_engine::arn::RoleArn;
-use rolecall_engine::error::{Error, SourceError};
+use rolecall_engine::error::SourceError;
 use rolecall_engine::grant::{Ask, Auth, Grant, ServiceAccountRef};
 use rolecall_engine::plan::{Caller, Plan, SourceSpec};
 use rolecall_engine::region::Region;
@@ -12,7 +12,7 @@ use rolecall_engine::violation::{Violations, nearest};
 
 use crate::args::GrantChoiceArgs;
 use crate::documents::Documents;
-use crate::door::{Door, check_plan};
+use crate::door::{Door, check_plan, push_source_error};
 use crate::inputs::{Inputs, TokenFile};
 use crate::report::Failure;
 use crate::settings::Settings;
@@ -198,15 +198,11 @@ fn keep<T>(
     field: &str,
     violations: &mut Violations,
 ) -> Option<T> {
-    let error = match found {
-        Ok(found) => return Some(found),
-        Err(error) => error,
-    };
-    let path = format!("{} {field}", full_name(grant));
-    let problem = error.to_string();
-    match Error::from(error).hint() {
-        Some(hint) => violations.push_with_hint(path, problem, hint),
-        None => violations.push(path, problem),
+    match found {
+        Ok(found) => Some(found),
+        Err(error) => {
+            push_source_error(error, &format!("{} {field}", full_name(grant)), violations);
+            None
+        }
     }
-    None
 }

@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rolecall_engine::error::SourceError;
 use rolecall_engine::fields::Fields;
-use rolecall_engine::grant::{KeyRef, check_name};
+use rolecall_engine::grant::{KeyRef, check_name, placeholder_in};
 use rolecall_engine::violation::{Violations, shown};
 use secrecy::SecretString;
 use serde_json::Value;
@@ -56,11 +56,13 @@ impl Inputs {
                 let Some(text) = value.as_str() else {
                     let path = format!("{path}.{}", shown(key));
                     violations.push(path, "must be a string; put it in quotes");
+                    values.insert(key.clone(), None);
                     continue;
                 };
                 match if decoded { decode(text) } else { Ok(Some(SecretString::from(text))) } {
                     Ok(value) => drop(values.insert(key.clone(), value)),
                     Err(NotBase64) => {
+                        values.insert(key.clone(), None);
                         violations.push(format!("{path}.{}", shown(key)), "is not base64");
                     }
                 }
@@ -125,6 +127,12 @@ impl Inputs {
     /// [`SourceError::Missing`] when there is no such account, or none with a role.
     pub(crate) fn account_role(&self, namespace: &str, name: &str) -> Result<&str, SourceError> {
         match self.accounts.get(&(namespace.to_owned(), name.to_owned())) {
+            Some(Some(role)) if placeholder_in(role).is_some() => Err(SourceError::Missing {
+                what: format!(
+                    "the role-arn of ServiceAccount {namespace}/{name} still holds a placeholder"
+                ),
+                hint: Some("fill it in first, for example with envsubst".to_owned()),
+            }),
             Some(Some(role)) => Ok(role),
             Some(None) => Err(SourceError::Missing {
                 what: format!(

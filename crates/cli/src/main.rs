@@ -18,6 +18,7 @@ mod inputs;
 mod report;
 mod request;
 mod settings;
+mod signals;
 mod source;
 mod terminal;
 

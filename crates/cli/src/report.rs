@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use rolecall_engine::error::{Class, Error, Retry, SourceError};
+use rolecall_engine::error::{Class, Error, Retry};
 use rolecall_engine::violation::Violations;
 
 /// How a command failed.
@@ -114,10 +114,6 @@ impl Failure {
     pub(crate) fn about(mut self, name: &str) -> Self {
         self.summary = format!("{name}: {}", self.summary);
         self
-    }
-
-    pub(crate) fn source(error: SourceError) -> Self {
-        Self::engine(&Arc::new(Error::from(error)))
     }
 
     /// The whole of it, as it goes to standard error.

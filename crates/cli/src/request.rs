@@ -14,6 +14,7 @@ use rolecall_engine::request::{
 use rolecall_engine::violation::Violations;
 
 use crate::args::{ParameterArgs, RequestArgs};
+use crate::documents::{NotYaml, parse};
 use crate::door::{Door, check_plan};
 use crate::files::{MOST_BYTES, read_text};
 use crate::grants::{full_name, plan_files};
@@ -36,7 +37,7 @@ pub(crate) async fn run(
 ) -> Result<Answer, Failure> {
     let (plan, inputs) = plan_of(args, settings, door)?;
     let minter = door.minter(inputs);
-    let minted = door.mint(&minter, &plan, &args.guards.guards()).await;
+    let minted = door.mint(&minter, &plan).await;
     minter.drain().await;
     Ok(Answer { plan, minted: minted? })
 }
@@ -155,7 +156,7 @@ fn read_parameters(args: &ParameterArgs, violations: &mut Violations) -> Paramet
 
 /// A policy as JSON, or the name of a file that holds one.
 fn read_policy(text: &str, violations: &mut Violations) -> Option<SessionPolicy> {
-    if text.trim_start().starts_with('{') {
+    if text.trim().is_empty() || text.trim_start().starts_with(['{', '[']) {
         return violations.keep("--policy", SessionPolicy::parse(text));
     }
     let file = text.strip_prefix("file://").unwrap_or(text);
@@ -196,12 +197,13 @@ fn read_via(
     for (index, text) in hops.iter().enumerate() {
         let path = format!("--via[{index}]");
         let hop = if text.trim_start().starts_with('{') {
-            match serde_json::from_str(text) {
-                Ok(value) => ViaHop::read(&value, &path, door.dialect, violations),
-                Err(error) => {
-                    let (line, column) = (error.line(), error.column());
-                    violations
-                        .push(&path, format_args!("is not JSON (line {line}, column {column})"));
+            // JSON is YAML, and this parser tells a key that stands twice.
+            match parse(text) {
+                Ok(values) => values
+                    .first()
+                    .and_then(|value| ViaHop::read(value, &path, door.dialect, violations)),
+                Err(NotYaml { problem, .. }) => {
+                    violations.push(&path, problem.replace("YAML", "JSON"));
                     None
                 }
             }

@@ -6,6 +6,8 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use rolecall_engine::violation::Violations;
+
 /// One variable that rolecall reads.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct EnvVar {
@@ -40,9 +42,12 @@ pub(crate) const VARIABLES: [EnvVar; 10] = [
 pub(crate) struct Settings {
     pub(crate) region: Option<String>,
     pub(crate) profile: Option<String>,
-    pub(crate) endpoint_url: Option<String>,
+    /// The variable that names an endpoint, and the endpoint.
+    pub(crate) endpoint_url: Option<(&'static str, String)>,
     pub(crate) web_identity_token_file: Option<PathBuf>,
     pub(crate) user: Option<String>,
+    /// Variables that are no text: passing them over could lead to somebody else.
+    pub(crate) problems: Violations,
 }
 
 impl Settings {
@@ -58,16 +63,25 @@ impl Settings {
             variable(name).filter(|value| !value.is_empty())
         };
         let text = |name: &str| raw(name).and_then(|value| value.into_string().ok());
-        let first = |names: &[&str]| names.iter().find_map(|name| text(name));
+        let first = |names: &[&'static str]| {
+            names.iter().find_map(|name| text(name).map(|text| (*name, text)))
+        };
+        let mut problems = Violations::new();
+        for EnvVar { name, .. } in VARIABLES {
+            if raw(name).is_some() && text(name).is_none() {
+                problems.push(name, "is not UTF-8 text");
+            }
+        }
         let ignores_endpoints = text("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")
             .is_some_and(|value| value.eq_ignore_ascii_case("true"));
         Self {
-            region: first(&["AWS_REGION", "AWS_DEFAULT_REGION"]),
+            region: first(&["AWS_REGION", "AWS_DEFAULT_REGION"]).map(|(_, region)| region),
             profile: text("AWS_PROFILE"),
             endpoint_url: first(&["AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"])
                 .filter(|_| !ignores_endpoints),
             web_identity_token_file: raw("AWS_WEB_IDENTITY_TOKEN_FILE").map(PathBuf::from),
-            user: first(&["USER", "LOGNAME", "USERNAME"]),
+            user: first(&["USER", "LOGNAME", "USERNAME"]).map(|(_, user)| user),
+            problems,
         }
     }
 }

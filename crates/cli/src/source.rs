@@ -92,9 +92,9 @@ pub(crate) fn keys_of(
     let key_id = value(&keys.access_key_id)?;
     let secret = value(&keys.secret_access_key)?;
     let token = keys.session_token.as_ref().map(value).transpose()?;
-    Credentials::accept(key_id.expose_secret().to_owned(), secret, token).map_err(|problem| {
+    Credentials::accept(key_id.expose_secret().to_owned(), secret, token).map_err(|problems| {
         let origin = format!("Secret {namespace}/{}", keys.access_key_id.name);
-        SourceError::Invalid { origin, problem }
+        SourceError::Invalid { origin, problems }
     })
 }
 

@@ -155,8 +155,7 @@ impl World {
     /// assert_eq!(error.violations().len(), 2);
     /// ```
     pub fn parse(yaml: &str) -> Result<Self, WorldError> {
-        let value: serde_json::Value = serde_saphyr::from_str(yaml)
-            .map_err(|error| WorldError { violations: vec![format!("world: {error}")] })?;
+        let value = parse_yaml(yaml)?;
         let violations = reader::Violations::default();
         let world = read::world(&reader::Node::root(&value, "", &violations));
         let violations = violations.into_list();
@@ -260,6 +259,22 @@ impl fmt::Debug for World {
             .field("providers", &self.providers())
             .finish_non_exhaustive()
     }
+}
+
+/// Any YAML document. The parser's own message is not shown: it quotes the text, keys included.
+fn parse_yaml(yaml: &str) -> Result<serde_json::Value, WorldError> {
+    let options = serde_saphyr::options! { with_snippet: false };
+    serde_saphyr::from_str_with_options(yaml, options).map_err(|error| {
+        let what = match error.without_snippet() {
+            serde_saphyr::Error::DuplicateMappingKey { .. } => "has a key twice",
+            serde_saphyr::Error::Budget { .. } => "is nested too deep or grows too large",
+            _ => "is not one YAML document",
+        };
+        let place = error.location().map_or_else(String::new, |location| {
+            format!(" (line {}, column {})", location.line(), location.column())
+        });
+        WorldError { violations: vec![format!("world: {what}{place}")] }
+    })
 }
 
 #[cfg(test)]

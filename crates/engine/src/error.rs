@@ -111,7 +111,8 @@ impl StsFailure {
     pub fn class(&self) -> Class {
         match self {
             Self::Refused { status, code, message, .. } => classify(*status, code, message),
-            Self::Unreadable { status: 500.. } | Self::NoAnswer { .. } => Class::Unavailable,
+            Self::Unreadable { status: 429 } => Class::Throttled,
+            Self::Unreadable { status: 408 | 500.. } | Self::NoAnswer { .. } => Class::Unavailable,
             Self::Unreadable { .. } => Class::Unreadable,
             Self::NotSendable { .. } => Class::NotSendable,
         }
@@ -137,12 +138,12 @@ pub enum SourceError {
         hint: Option<String>,
     },
     /// The keys are such that STS could only refuse them.
-    #[error("{origin}: {problem}")]
+    #[error("{origin}: {}", joined(problems))]
     Invalid {
         /// Where the keys came from.
         origin: String,
-        /// What is wrong with them.
-        problem: InvalidCredentials,
+        /// What is wrong with them, all of it.
+        problems: Vec<InvalidCredentials>,
     },
     /// A source that is configured failed.
     #[error("{origin}: {reason}")]
@@ -174,7 +175,9 @@ impl SourceError {
                     .to_owned(),
             ),
             Self::Missing { hint, .. } | Self::Failed { hint, .. } => hint.clone(),
-            Self::Invalid { problem, .. } => Some(problem.hint().to_owned()),
+            Self::Invalid { problems, .. } => {
+                problems.first().map(|problem| problem.hint().to_owned())
+            }
         }
     }
 }
@@ -186,6 +189,10 @@ pub struct Attempt {
     pub source: &'static str,
     /// Why it gave nothing.
     pub reason: String,
+}
+
+fn joined(problems: &[InvalidCredentials]) -> String {
+    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
 struct Listed<'a>(&'a [Attempt]);

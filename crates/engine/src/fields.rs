@@ -170,7 +170,9 @@ impl fmt::Display for WrongType<'_> {
         let (found, remedy) = match self.found {
             Value::Null => ("null", ""),
             Value::Bool(_) => ("a boolean", "; put it in quotes"),
-            Value::Number(number) if number.is_f64() => ("a fraction", "; put it in quotes"),
+            Value::Number(_) if self.wanted == "a whole number" => {
+                ("a fraction, too large, or begins with 0", "")
+            }
             Value::Number(_) => ("a number", "; put it in quotes"),
             Value::String(_) => ("a string", "; take the quotes away"),
             Value::Array(_) => ("a list", ""),

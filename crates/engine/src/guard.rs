@@ -52,7 +52,9 @@ impl Guards {
             }
         }
         if let Some(least) = self.min_remaining {
-            let remaining = session.ends_at().duration_since(now);
+            // An unstated end is counted from the answer, so it has not begun to pass.
+            let from = if session.expires_at.is_some() { now } else { session.received_at };
+            let remaining = session.ends_at().duration_since(from);
             if remaining < least {
                 let problem = format_args!(
                     "{} s remain of the {} s that are demanded",

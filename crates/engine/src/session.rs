@@ -31,21 +31,32 @@ impl Credentials {
     ///
     /// # Errors
     ///
-    /// [`InvalidCredentials`] with the first thing that would only end in an obscure refusal; no
-    /// message holds a value.
+    /// Everything that would only end in an obscure refusal; no message holds a value.
     pub fn accept(
         access_key_id: String,
         secret_access_key: SecretString,
         session_token: Option<SecretString>,
-    ) -> Result<Self, InvalidCredentials> {
+    ) -> Result<Self, Vec<InvalidCredentials>> {
         let session_token = session_token.filter(|token| !token.expose_secret().is_empty());
-        check_part("access key ID", &access_key_id)?;
-        check_part("secret access key", secret_access_key.expose_secret())?;
-        if let Some(token) = &session_token {
-            check_part("session token", token.expose_secret())?;
+        let secret = secret_access_key.expose_secret();
+        let token = session_token.as_ref().map(ExposeSecret::expose_secret);
+        let mut problems: Vec<InvalidCredentials> = [
+            Some(("access key ID", access_key_id.as_str())),
+            Some(("secret access key", secret)),
+            token.map(|token| ("session token", token)),
+        ]
+        .into_iter()
+        .flatten()
+        .filter_map(|(part, value)| check_part(part, value).err())
+        .collect();
+        if is_aws_key_id(secret) && !is_aws_key_id(&access_key_id) {
+            problems.push(InvalidCredentials::Swapped);
         }
         if access_key_id.starts_with("ASIA") && session_token.is_none() {
-            return Err(InvalidCredentials::NoSessionToken);
+            problems.push(InvalidCredentials::NoSessionToken);
+        }
+        if !problems.is_empty() {
+            return Err(problems);
         }
         Ok(Self { access_key_id, secret_access_key, session_token })
     }
@@ -54,6 +65,13 @@ impl Credentials {
     pub fn caller(&self) -> Caller {
         if self.session_token.is_some() { Caller::Temporary } else { Caller::LongTerm }
     }
+}
+
+/// `AKIA…` or `ASIA…`, 20 upper-case letters and digits.
+fn is_aws_key_id(text: &str) -> bool {
+    text.len() == 20
+        && (text.starts_with("AKIA") || text.starts_with("ASIA"))
+        && text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
 }
 
 fn check_part(part: &'static str, value: &str) -> Result<(), InvalidCredentials> {
@@ -111,6 +129,9 @@ pub enum InvalidCredentials {
         /// Which part.
         part: &'static str,
     },
+    /// The secret is where the ID should be.
+    #[error("the secret access key is an access key ID: the two are swapped")]
+    Swapped,
     /// `ASIA…` keys work only with their token.
     #[error("the access key ID begins ASIA, so it is temporary, but there is no session token")]
     NoSessionToken,
@@ -124,6 +145,7 @@ impl InvalidCredentials {
                 "write the value without it, for example with printf %s or kubectl create secret --from-literal"
             }
             Self::Placeholder { .. } => "put the value there",
+            Self::Swapped => "exchange them",
             Self::NoSessionToken => "give the session token beside the two keys",
             Self::Empty { .. } | Self::NotAscii { .. } => {
                 "check the value against the one AWS showed"
@@ -249,7 +271,9 @@ mod tests {
         let token = token.map(SecretString::from);
         let told = Credentials::accept(id.to_owned(), SecretString::from(secret), token)
             .map(|credentials| credentials.caller())
-            .map_err(|problem| problem.to_string());
+            .map_err(|problems| {
+                problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+            });
         assert_eq!(told.as_ref().map_err(String::as_str), expected.as_ref().map_err(|text| *text));
     }
 
@@ -260,6 +284,18 @@ mod tests {
         check("test", "s3cr3t", Some("token"), Ok(Caller::Temporary));
         check("AKIAX\n", "s3cr3t", None, Err("the access key ID ends in a line break"));
         check("AKIAX\r\n", "s3cr3t", None, Err("the access key ID ends in a line break"));
+        check(
+            "s/3+",
+            "AKIAIOSFODNN7EXAMPLE",
+            None,
+            Err("the secret access key is an access key ID: the two are swapped"),
+        );
+        check(
+            "a b",
+            "",
+            None,
+            Err("the access key ID holds a space; the secret access key is empty"),
+        );
         check("AKIAX", "s3 cr3t", None, Err("the secret access key holds a space"));
         check("AKIAX", "", None, Err("the secret access key is empty"));
         check(

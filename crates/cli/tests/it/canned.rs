@@ -235,6 +235,39 @@ fn half_a_success_leaks_nothing() {
     }
 }
 
+/// An access key ID that is the secret, since somebody exchanged the two.
+#[test]
+fn swapped_keys_are_neither_sent_nor_shown() {
+    let server = Canned::start(|_| (200, success("", "2030-01-01T00:00:00Z")));
+    let mut case = server.case();
+    case.env("AWS_ACCESS_KEY_ID", "canary/swapped").canary("canary/swapped");
+    case.env("AWS_SECRET_ACCESS_KEY", "AKIAIOSFODNN7EXAMPLE");
+    let ran = case.run(&["assume", ROLE], Sink::None);
+    assert_eq!(ran.status, 2, "{}", ran.stderr);
+    assert!(ran.stderr.contains("swapped"), "{}", ran.stderr);
+}
+
+#[test]
+fn an_answer_that_never_stops_is_refused() {
+    let server = Canned::start(|_| (200, format!("<A>{}</A>", "x".repeat(3 * 1024 * 1024))));
+    let ran = server.case().run(&["assume", ROLE], Sink::None);
+    assert_eq!(ran.status, 4, "{}", ran.stderr);
+}
+
+#[test]
+fn too_many_requests_without_a_body_is_throttling() {
+    let calls = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let counted = Arc::clone(&calls);
+    let server = Canned::start(move |_| {
+        counted.fetch_add(1, Ordering::SeqCst);
+        (429, String::new())
+    });
+    let ran = server.case().run(&["assume", ROLE], Sink::None);
+    assert_eq!(ran.status, 4, "{}", ran.stderr);
+    assert_eq!(calls.load(Ordering::SeqCst), 3);
+    assert!(ran.stderr.contains("HTTP 429"), "{}", ran.stderr);
+}
+
 fn success(more: &str, expiration: &str) -> String {
     format!(
         "<AssumeRoleResponse><AssumeRoleResult>{more}<Credentials>\

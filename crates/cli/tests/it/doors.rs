@@ -225,6 +225,19 @@ fn exec_beside_the_emulator_passes_the_status_on() {
 }
 
 #[test]
+fn exec_beside_the_emulator_passes_signals_on() {
+    let case = Case::new();
+    let script = "trap 'exit 9' TERM; echo ready; while :; do sleep 0.05; done";
+    let mut command = case.command(&["exec", HUB, "--emulate", "--", "sh", "-c", script]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let killed = Command::new("kill").arg(child.id().to_string()).status().unwrap();
+    assert!(killed.success());
+    assert_eq!(child.wait().unwrap().code(), Some(9));
+}
+
+#[test]
 fn the_emulator_serves_until_it_is_told_to_end() {
     let case = Case::new();
     let mut command = case.command(&["emulate"]);
