@@ -32,7 +32,7 @@ pub(crate) fn ci() -> Result<()> {
     })?;
     lane("dependencies", || {
         let mut deny = Command::new(cargo_tool("cargo-deny", DENY_VERSION)?);
-        let arguments = ["--offline", "check", "bans", "licenses", "sources"];
+        let arguments = ["check", "bans", "licenses", "sources"];
         run(deny.args(arguments).current_dir(root()))
     })?;
     lane("judges: AWS CLI and boto3", judge::judge_all)?;
