@@ -66,19 +66,33 @@ pub(crate) fn shortened(text: &str) -> String {
     text.chars().take(LONGEST).collect()
 }
 
-/// The records kept.
+/// The records kept, each with its number.
 #[derive(Debug, Default)]
-pub(crate) struct Log(VecDeque<RequestRecord>);
+pub(crate) struct Log {
+    records: VecDeque<(u64, RequestRecord)>,
+    next: u64,
+}
 
 impl Log {
-    pub(crate) fn push(&mut self, record: RequestRecord) {
-        if self.0.len() >= MOST_RECORDS {
-            self.0.pop_front();
+    /// Notes a request as it arrives; answers its number.
+    pub(crate) fn push(&mut self, record: RequestRecord) -> u64 {
+        if self.records.len() >= MOST_RECORDS {
+            self.records.pop_front();
         }
-        self.0.push_back(record);
+        let number = self.next;
+        self.next += 1;
+        self.records.push_back((number, record));
+        number
+    }
+
+    /// Notes how a request was answered, if its record is still kept.
+    pub(crate) fn complete(&mut self, number: u64, record: RequestRecord) {
+        if let Some((_, kept)) = self.records.iter_mut().rev().find(|(at, _)| *at == number) {
+            *kept = record;
+        }
     }
 
     pub(crate) fn to_vec(&self) -> Vec<RequestRecord> {
-        self.0.iter().cloned().collect()
+        self.records.iter().map(|(_, record)| record.clone()).collect()
     }
 }

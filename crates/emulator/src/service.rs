@@ -43,7 +43,7 @@ struct Reply {
 ///
 /// # Cancellation
 ///
-/// Dropped when the client leaves or the emulator stops; what was judged by then is in the log.
+/// Dropped when the client leaves or the emulator stops; the request is in the log all the same.
 pub(crate) async fn answer(
     state: Arc<State>,
     request: Request<Body>,
@@ -60,15 +60,19 @@ pub(crate) async fn answer(
     let call = Call { parts, body, form, signature };
     let id = random::request_id();
 
-    let cue = state.faults().take(call.form.get("Action"), call.form.get("RoleArn"));
-    if let Some(latency) = cue.latency {
-        tokio::time::sleep(latency).await;
-    }
     let mut record = RequestRecord::new(state.now(), &call.form);
     if let Ok(Some(signature)) = &call.signature {
         record.unsigned = false;
         record.caller = Some(shortened(&signature.access_key_id));
         record.region = Some(shortened(&signature.region));
+    }
+    // Noted as it arrives, so that a client that leaves early is counted too.
+    let number = state.log().push(record.clone());
+
+    let cue = state.faults().take(call.form.get("Action"), call.form.get("RoleArn"));
+    if let Some(latency) = cue.latency {
+        tokio::time::sleep(latency).await;
+        record.time = state.now();
     }
     let reply = if too_large {
         let text = "The request body is too large.";
@@ -79,7 +83,7 @@ pub(crate) async fn answer(
     };
     record.status = reply.as_ref().map(|reply| reply.status);
     let time = record.time;
-    state.log().push(record);
+    state.log().complete(number, record);
     match reply {
         Some(reply) => {
             let truncate = cue.fault == Some(Fault::Truncate);

@@ -96,13 +96,11 @@ impl Grant {
     /// Every violation of the document.
     pub fn read(document: &Value, dialect: Dialect) -> Result<Self, Violations> {
         let placeholders = placeholder::find(document);
-        Self::read_filled(document, dialect)
-            .and_then(
-                |grant| {
-                    if placeholders.is_empty() { Ok(grant) } else { Err(Violations::new()) }
-                },
-            )
-            .map_err(|found| placeholders.and_elsewhere(found))
+        match Self::read_filled(document, dialect) {
+            Ok(grant) if placeholders.is_empty() => Ok(grant),
+            Ok(_) => Err(placeholders),
+            Err(found) => Err(placeholders.and_elsewhere(found)),
+        }
     }
 
     fn read_filled(document: &Value, dialect: Dialect) -> Result<Self, Violations> {
