@@ -75,6 +75,20 @@ fn the_default_session_name_is_the_same_from_run_to_run() {
     assert_eq!(names[0], names[1]);
 }
 
+#[test]
+fn what_is_just_inside_the_bounds_is_sent() {
+    let sts = Sts::start();
+    let deployer = "arn:aws:iam::111122223333:role/deployer";
+    let long_name = "x".repeat(64);
+    for (duration, name) in [("900", "ab"), ("43200", long_name.as_str()), ("12h", "+=,.@-_")] {
+        let arguments = ["assume", deployer, "--duration", duration, "--session-name", name];
+        succeed(&sts, &mut sts.alice(), &arguments);
+    }
+    let requests = sts.emulator.requests();
+    let asked: Vec<_> = requests.iter().filter_map(|request| request.duration_seconds).collect();
+    assert_eq!(asked, [900, 43_200, 43_200]);
+}
+
 /// W5-07.
 #[test]
 fn a_chain_sends_each_hop_its_own_parameters() {
