@@ -254,6 +254,33 @@ fn an_answer_that_never_stops_is_refused() {
     assert_eq!(ran.status, 4, "{}", ran.stderr);
 }
 
+/// One attempt, and no more than its second, off EC2.
+#[test]
+fn instance_metadata_that_does_not_answer_is_asked_once() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let silent = std::thread::spawn(move || {
+        let mut held = Vec::new();
+        loop {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut first = [0];
+            // The test itself ends the wait, by a connection that says nothing.
+            if stream.read(&mut first).unwrap() == 0 {
+                return held.len();
+            }
+            held.push(stream);
+        }
+    });
+    let mut case = Case::new();
+    case.env("AWS_EC2_METADATA_DISABLED", "false").env("AWS_REGION", "eu-west-1");
+    case.env("AWS_EC2_METADATA_SERVICE_ENDPOINT", format!("http://{address}/"));
+    let ran = case.run(&["assume", ROLE], Sink::None);
+    drop(TcpStream::connect(address).unwrap());
+    assert_eq!(silent.join().unwrap(), 1);
+    assert_eq!(ran.status, 2, "{}", ran.stderr);
+    assert!(ran.stderr.contains("instance metadata (IMDSv2): "), "{}", ran.stderr);
+}
+
 #[test]
 fn too_many_requests_without_a_body_is_throttling() {
     let calls = Arc::new(std::sync::atomic::AtomicUsize::new(0));
