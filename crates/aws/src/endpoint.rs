@@ -5,21 +5,36 @@ use std::net::IpAddr;
 
 use http::Uri;
 
-/// Where STS is, if not at AWS's own address for the region.
+/// Where the calls go.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Destination {
+    /// AWS's own address for the region of each call, in one of its forms.
+    Regional {
+        /// The address that FIPS 140 cryptography answers at.
+        fips: bool,
+        /// The address that has both IPv4 and IPv6.
+        dual_stack: bool,
+    },
+    /// One address for every region.
+    Endpoint(Endpoint),
+}
+
+/// An STS at another address than AWS's own.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Endpoint {
     url: String,
-    is_plain: bool,
+    is_plain_local: bool,
 }
 
 impl Endpoint {
-    /// Reads an `http` or `https` URL; a path is kept and signed.
+    /// Reads an `http` or `https` URL; a path is kept and signed. `plain_http` says whether http
+    /// may leave this machine.
     ///
     /// # Errors
     ///
     /// [`InvalidEndpoint`] for another scheme, for a URL without a host, and for plain http to
     /// another machine, where session tokens would go in clear.
-    pub fn parse(url: &str) -> Result<Self, InvalidEndpoint> {
+    pub fn parse(url: &str, plain_http: PlainHttp) -> Result<Self, InvalidEndpoint> {
         let uri: Uri = url.parse().map_err(|_| InvalidEndpoint::Form)?;
         let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
             return Err(InvalidEndpoint::Form);
@@ -34,22 +49,31 @@ impl Endpoint {
         if authority.as_str().contains('@') || uri.host() == Some("") || has_odd_port || has_more {
             return Err(InvalidEndpoint::Host);
         }
-        let is_plain = scheme == "http";
-        if is_plain && !uri.host().is_some_and(is_loopback) {
+        let is_local = uri.host().is_some_and(is_loopback);
+        if scheme == "http" && !is_local && plain_http == PlainHttp::Loopback {
             return Err(InvalidEndpoint::PlainHttp);
         }
-        Ok(Self { url: url.to_owned(), is_plain })
+        Ok(Self { url: url.to_owned(), is_plain_local: scheme == "http" && is_local })
     }
 
-    /// Whether it is plain http, which is always this machine.
-    pub(crate) fn is_plain(&self) -> bool {
-        self.is_plain
+    /// Whether it is plain http to this machine.
+    pub(crate) fn is_plain_local(&self) -> bool {
+        self.is_plain_local
     }
 
     /// The URL.
     pub fn as_str(&self) -> &str {
         &self.url
     }
+}
+
+/// How far http without TLS may go.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum PlainHttp {
+    /// To this machine only.
+    Loopback,
+    /// Anywhere: session tokens then go in clear, as somebody has decided.
+    Anywhere,
 }
 
 fn is_loopback(host: &str) -> bool {
@@ -75,7 +99,7 @@ impl fmt::Display for InvalidEndpoint {
             Self::Form => "is not a URL that begins http:// or https://",
             Self::Host => "must be a host, perhaps a port of 1 to 65535, and perhaps a path",
             Self::PlainHttp => {
-                "is plain http to another machine, where tokens would go in clear: use https"
+                "is plain http to another machine, where tokens would go in clear: use https, or --allow-http"
             }
         })
     }
@@ -108,7 +132,10 @@ mod tests {
             ("http://127.0.0.1@evil.example", Err(InvalidEndpoint::Host)),
         ];
         for (url, expected) in cases {
-            assert_eq!(Endpoint::parse(url).map(|_| ()), expected, "{url}");
+            let parsed = Endpoint::parse(url, PlainHttp::Loopback).map(|_| ());
+            assert_eq!(parsed, expected, "{url}");
         }
+        let allowed = Endpoint::parse("http://sts.example.net", PlainHttp::Anywhere).unwrap();
+        assert!(!allowed.is_plain_local());
     }
 }

@@ -13,6 +13,6 @@ mod shared_config;
 mod sts;
 mod whole;
 
-pub use endpoint::{Endpoint, InvalidEndpoint};
+pub use endpoint::{Destination, Endpoint, InvalidEndpoint, PlainHttp};
 pub use shared_config::SharedConfig;
 pub use sts::StsClient;

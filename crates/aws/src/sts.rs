@@ -34,7 +34,7 @@ use rolecall_engine::request::{
 use rolecall_engine::session::{AssumedRole, Credentials, Session};
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::endpoint::Endpoint;
+use crate::endpoint::Destination;
 use crate::failure::{TableClassifier, failure_of};
 use crate::whole::WholeAnswer;
 
@@ -44,16 +44,16 @@ type BoxFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 ///
 /// Holds one HTTP client per region, made when it is first used.
 pub struct StsClient {
-    endpoint: Option<Endpoint>,
+    destination: Destination,
     clock: Arc<dyn Clock>,
     // A std mutex: held while a client is looked up or built, never across an await.
     clients: Mutex<HashMap<Region, Client>>,
 }
 
 impl StsClient {
-    /// Talks to AWS's regional endpoints, or to `endpoint`.
-    pub fn new(endpoint: Option<Endpoint>, clock: Arc<dyn Clock>) -> Self {
-        Self { endpoint, clock, clients: Mutex::default() }
+    /// Talks to `destination`.
+    pub fn new(destination: Destination, clock: Arc<dyn Clock>) -> Self {
+        Self { destination, clock, clients: Mutex::default() }
     }
 
     fn client(&self, region: &Region) -> Client {
@@ -70,11 +70,16 @@ impl StsClient {
                 .timeout_config(timeouts)
                 .interceptor(WholeAnswer);
             config.set_app_name(AppName::new("rolecall").ok());
-            if let Some(endpoint) = &self.endpoint {
-                config = config.endpoint_url(endpoint.as_str());
-                if endpoint.is_plain() {
-                    // Without TLS, and without a proxy: what goes to this machine stays on it.
-                    config = config.http_client(HttpClientBuilder::new().build_http());
+            match &self.destination {
+                Destination::Regional { fips, dual_stack } => {
+                    config = config.use_fips(*fips).use_dual_stack(*dual_stack);
+                }
+                Destination::Endpoint(endpoint) => {
+                    config = config.endpoint_url(endpoint.as_str());
+                    if endpoint.is_plain_local() {
+                        // No TLS and no proxy: what goes to this machine stays on it.
+                        config = config.http_client(HttpClientBuilder::new().build_http());
+                    }
                 }
             }
             Client::from_conf(config.build())
@@ -286,7 +291,7 @@ impl Aws for StsClient {
 
 impl fmt::Debug for StsClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StsClient").field("endpoint", &self.endpoint).finish_non_exhaustive()
+        f.debug_struct("StsClient").field("destination", &self.destination).finish_non_exhaustive()
     }
 }
 

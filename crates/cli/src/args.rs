@@ -208,13 +208,22 @@ pub(crate) struct SourceArgs {
     /// Another STS than AWS's [default: $AWS_ENDPOINT_URL_STS, $AWS_ENDPOINT_URL]
     #[arg(long, value_name = "URL")]
     pub(crate) endpoint_url: Option<String>,
+    /// Call the address of the region that FIPS 140 cryptography answers at
+    #[arg(long)]
+    pub(crate) fips: bool,
+    /// Call the address of the region that has both IPv4 and IPv6
+    #[arg(long)]
+    pub(crate) dual_stack: bool,
+    /// Let an endpoint of plain http be another machine, where session tokens go in clear
+    #[arg(long)]
+    pub(crate) allow_http: bool,
     /// Call the embedded emulator instead of AWS, with the accounts of a world file
     #[arg(
         long,
         value_name = "WORLD",
         num_args = 0..=1,
         require_equals = true,
-        conflicts_with_all = ["profile", "endpoint_url"]
+        conflicts_with_all = ["profile", "endpoint_url", "fips", "dual_stack"]
     )]
     #[expect(clippy::option_option, reason = "absent, the built-in world, or a file")]
     pub(crate) emulate: Option<Option<PathBuf>>,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use rolecall_aws::{Endpoint, SharedConfig, StsClient};
+use rolecall_aws::{Destination, Endpoint, PlainHttp, SharedConfig, StsClient};
 use rolecall_engine::arn::Dialect;
 use rolecall_engine::error::{Error, SourceError};
 use rolecall_engine::guard::Guards;
@@ -32,7 +32,7 @@ pub(crate) struct Door {
     pub(crate) default_source: SourceSpec,
     /// The emulator, while `--emulate` is on.
     pub(crate) emulation: Option<Emulation>,
-    endpoint: Option<Endpoint>,
+    destination: Destination,
     /// Where the endpoint was named.
     endpoint_origin: &'static str,
     guards: Guards,
@@ -66,7 +66,7 @@ impl Door {
                 terminal,
                 dialect: Dialect::Aws,
                 default_source,
-                endpoint: Some(emulation.endpoint()?),
+                destination: Destination::Endpoint(emulation.endpoint()?),
                 endpoint_origin: "--emulate",
                 guards,
                 region: region.or_else(|| Some(emulation.region().clone())),
@@ -77,19 +77,15 @@ impl Door {
             });
         }
         problems.extend(settings.problems.clone());
-        let (endpoint_origin, endpoint_url) = match (&args.endpoint_url, &settings.endpoint_url) {
-            (Some(url), _) => ("--endpoint-url", Some(url)),
-            (None, Some((variable, url))) => (*variable, Some(url)),
-            (None, None) => ("", None),
-        };
-        let region = find_region(args, settings, endpoint_url.is_some(), &mut problems).await;
+        let endpoint = named_endpoint(args, settings);
+        let endpoint_origin = endpoint.map_or("", |(origin, _)| origin);
+        let region = find_region(args, settings, endpoint.is_some(), &mut problems).await;
         Ok(Self {
             terminal,
-            dialect: if endpoint_url.is_some() { Dialect::Compatible } else { Dialect::Aws },
+            dialect: if endpoint.is_some() { Dialect::Compatible } else { Dialect::Aws },
             default_source,
             region,
-            endpoint: endpoint_url
-                .and_then(|url| problems.keep(endpoint_origin, Endpoint::parse(url))),
+            destination: find_destination(args, settings, &mut problems),
             endpoint_origin,
             guards,
             has_region_flag: args.region.is_some(),
@@ -131,7 +127,7 @@ impl Door {
             None => Ambient::Machine { profile: self.profile_variable.clone() },
         };
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let sts = StsClient::new(self.endpoint.clone(), Arc::clone(&clock));
+        let sts = StsClient::new(self.destination.clone(), Arc::clone(&clock));
         Minter::new(Arc::new(DoorSource { inputs, ambient }), Arc::new(sts), clock)
     }
 
@@ -163,8 +159,10 @@ impl Door {
     /// A failure that time may mend can also be that of a wrong endpoint.
     fn explain(&self, error: &Arc<Error>) -> Failure {
         let failure = Failure::engine(error);
-        match &self.endpoint {
-            Some(endpoint) if failure.exit == Exit::Later && self.emulation.is_none() => {
+        match &self.destination {
+            Destination::Endpoint(endpoint)
+                if failure.exit == Exit::Later && self.emulation.is_none() =>
+            {
                 let (url, origin) = (endpoint.as_str(), self.endpoint_origin);
                 failure.hint(format!("STS is taken to be at {url}, by {origin}"))
             }
@@ -205,6 +203,38 @@ pub(crate) fn check_plan(
         };
         violations.push_with_hint(path, &error, error.hint());
     }
+}
+
+/// The endpoint that the flag names, else the environment, and where it is named.
+fn named_endpoint<'a>(
+    args: &'a SourceArgs,
+    settings: &'a Settings,
+) -> Option<(&'static str, &'a str)> {
+    let flag = args.endpoint_url.as_deref().map(|url| ("--endpoint-url", url));
+    flag.or_else(|| settings.endpoint_url.as_ref().map(|(name, url)| (*name, url.as_str())))
+}
+
+/// The named endpoint, else the region's own address in the form that was asked for. An endpoint of
+/// one's own has no such forms.
+fn find_destination(
+    args: &SourceArgs,
+    settings: &Settings,
+    problems: &mut Violations,
+) -> Destination {
+    let (fips, dual_stack) = (args.fips || settings.fips, args.dual_stack || settings.dual_stack);
+    let regional = Destination::Regional { fips, dual_stack };
+    let Some((origin, url)) = named_endpoint(args, settings) else { return regional };
+    for (path, is_asked) in [
+        ("--fips or AWS_USE_FIPS_ENDPOINT", fips),
+        ("--dual-stack or AWS_USE_DUALSTACK_ENDPOINT", dual_stack),
+    ] {
+        if is_asked {
+            problems.push(path, format_args!("does not go with an endpoint, which {origin} names"));
+        }
+    }
+    let plain_http = if args.allow_http { PlainHttp::Anywhere } else { PlainHttp::Loopback };
+    let endpoint = problems.keep(origin, Endpoint::parse(url, plain_http));
+    endpoint.map_or(regional, Destination::Endpoint)
 }
 
 async fn find_region(

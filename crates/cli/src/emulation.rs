@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use rolecall_aws::Endpoint;
+use rolecall_aws::{Endpoint, PlainHttp};
 use rolecall_emulator::{Emulator, Options, World};
 use rolecall_engine::ports::Clock;
 use rolecall_engine::region::Region;
@@ -37,7 +37,7 @@ impl Emulation {
 
     /// Where the emulated STS listens.
     pub(crate) fn endpoint(&self) -> Result<Endpoint, Failure> {
-        Endpoint::parse(&self.emulator.sts_url())
+        Endpoint::parse(&self.emulator.sts_url(), PlainHttp::Loopback)
             .map_err(|problem| Failure::new(Exit::Other, format!("the emulator {problem}")))
     }
 

@@ -18,7 +18,7 @@ pub(crate) struct EnvVar {
 }
 
 /// Every variable, in the order of the documentation.
-pub(crate) const VARIABLES: [EnvVar; 10] = [
+pub(crate) const VARIABLES: [EnvVar; 12] = [
     EnvVar { name: "AWS_REGION", meaning: "where to call STS" },
     EnvVar { name: "AWS_DEFAULT_REGION", meaning: "where to call STS, after AWS_REGION" },
     EnvVar { name: "AWS_PROFILE", meaning: "the profile of the default chain" },
@@ -28,6 +28,8 @@ pub(crate) const VARIABLES: [EnvVar; 10] = [
         name: "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
         meaning: "`true` turns both endpoint variables off",
     },
+    EnvVar { name: "AWS_USE_FIPS_ENDPOINT", meaning: "`true` is `--fips`" },
+    EnvVar { name: "AWS_USE_DUALSTACK_ENDPOINT", meaning: "`true` is `--dual-stack`" },
     EnvVar {
         name: "AWS_WEB_IDENTITY_TOKEN_FILE",
         meaning: "the token of the ServiceAccount that a grant's auth.jwt names",
@@ -44,6 +46,8 @@ pub(crate) struct Settings {
     pub(crate) profile: Option<String>,
     /// The variable that names an endpoint, and the endpoint.
     pub(crate) endpoint_url: Option<(&'static str, String)>,
+    pub(crate) fips: bool,
+    pub(crate) dual_stack: bool,
     pub(crate) web_identity_token_file: Option<PathBuf>,
     pub(crate) user: Option<String>,
     /// Variables that are no text: passing them over could lead to somebody else.
@@ -72,13 +76,16 @@ impl Settings {
                 problems.push(name, "is not UTF-8 text");
             }
         }
-        let ignores_endpoints = text("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")
-            .is_some_and(|value| value.eq_ignore_ascii_case("true"));
+        let is_true =
+            |name: &str| text(name).is_some_and(|value| value.eq_ignore_ascii_case("true"));
+        let ignores_endpoints = is_true("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS");
         Self {
             region: first(&["AWS_REGION", "AWS_DEFAULT_REGION"]).map(|(_, region)| region),
             profile: text("AWS_PROFILE"),
             endpoint_url: first(&["AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"])
                 .filter(|_| !ignores_endpoints),
+            fips: is_true("AWS_USE_FIPS_ENDPOINT"),
+            dual_stack: is_true("AWS_USE_DUALSTACK_ENDPOINT"),
             web_identity_token_file: raw("AWS_WEB_IDENTITY_TOKEN_FILE").map(PathBuf::from),
             user: first(&["USER", "LOGNAME", "USERNAME"]).map(|(_, user)| user),
             problems,

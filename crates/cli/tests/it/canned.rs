@@ -254,6 +254,30 @@ fn an_answer_that_never_stops_is_refused() {
     assert_eq!(ran.status, 4, "{}", ran.stderr);
 }
 
+/// Seen from a proxy, which the environment names: which address of the region is called.
+#[test]
+fn each_form_of_a_regions_address_is_called() {
+    for (flags, host) in [
+        (&[][..], "sts.eu-west-1.amazonaws.com:443"),
+        (&["--fips"], "sts-fips.eu-west-1.amazonaws.com:443"),
+        (&["--dual-stack"], "sts.eu-west-1.api.aws:443"),
+        (&["--fips", "--dual-stack"], "sts-fips.eu-west-1.api.aws:443"),
+    ] {
+        let asked = Arc::new(std::sync::Mutex::new(String::new()));
+        let seen = Arc::clone(&asked);
+        let proxy = Canned::start(move |request| {
+            request.lines().next().unwrap_or_default().clone_into(&mut seen.lock().unwrap());
+            (502, String::new())
+        });
+        let mut case = proxy.case();
+        case.unset("AWS_ENDPOINT_URL_STS").env("HTTPS_PROXY", &proxy.url);
+        let arguments: Vec<&str> = ["assume", ROLE].iter().chain(flags).copied().collect();
+        let ran = case.run(&arguments, Sink::None);
+        assert_eq!(ran.status, 4, "{}", ran.stderr);
+        assert!(asked.lock().unwrap().starts_with(&format!("CONNECT {host} ")), "{flags:?}");
+    }
+}
+
 /// One attempt, and no more than its second, off EC2.
 #[test]
 fn instance_metadata_that_does_not_answer_is_asked_once() {

@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use rolecall_aws::{Endpoint, StsClient};
+use rolecall_aws::{Destination, Endpoint, PlainHttp, StsClient};
 use rolecall_emulator::FaultRule;
 use rolecall_engine::arn::{Dialect, RoleArn};
 use rolecall_engine::error::{Error, SourceError};
@@ -55,8 +55,8 @@ fn keys(secret: &str) -> Credentials {
 }
 
 fn client(sts: &Sts) -> Arc<StsClient> {
-    let endpoint = Endpoint::parse(&sts.emulator.sts_url()).unwrap();
-    Arc::new(StsClient::new(Some(endpoint), Arc::new(MachineClock)))
+    let endpoint = Endpoint::parse(&sts.emulator.sts_url(), PlainHttp::Loopback).unwrap();
+    Arc::new(StsClient::new(Destination::Endpoint(endpoint), Arc::new(MachineClock)))
 }
 
 fn minter(sts: &Sts) -> Arc<Minter> {
