@@ -87,10 +87,6 @@ pub(crate) struct GrantChoiceArgs {
     /// Where Secrets are that no file holds, as DIR/NAME/KEY
     #[arg(long, value_name = "DIR")]
     pub(crate) secrets_dir: Option<PathBuf>,
-    /// The token of the ServiceAccount that a grant's auth.jwt names
-    /// [default: $AWS_WEB_IDENTITY_TOKEN_FILE]
-    #[arg(long, value_name = "FILE")]
-    pub(crate) web_identity_token_file: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]
@@ -202,6 +198,10 @@ pub(crate) struct SourceArgs {
     /// Ask with the keys of this profile of the AWS config files
     #[arg(long, value_name = "NAME")]
     pub(crate) profile: Option<String>,
+    /// Ask with the web identity token in this file; for auth.jwt of a grant, the token of its
+    /// ServiceAccount [default for auth.jwt: $AWS_WEB_IDENTITY_TOKEN_FILE]
+    #[arg(long, value_name = "FILE", conflicts_with = "profile")]
+    pub(crate) web_identity_token_file: Option<PathBuf>,
     /// Where to call STS [default: $AWS_REGION, $AWS_DEFAULT_REGION, the profile's region]
     #[arg(long, value_name = "REGION")]
     pub(crate) region: Option<String>,

@@ -11,6 +11,7 @@ use rolecall_engine::mint::{Minted, Minter};
 use rolecall_engine::plan::{Caller, Plan, PlanError, SourceSpec};
 use rolecall_engine::ports::Clock;
 use rolecall_engine::region::Region;
+use rolecall_engine::request::RoleRequest;
 use rolecall_engine::violation::Violations;
 
 use crate::args::{GuardArgs, SourceArgs};
@@ -52,9 +53,10 @@ impl Door {
         settings: &Settings,
         terminal: Terminal,
     ) -> Result<Self, Failure> {
-        let default_source = match &args.profile {
-            Some(name) => SourceSpec::Profile(name.clone()),
-            None => SourceSpec::Ambient,
+        let default_source = match (&args.profile, &args.web_identity_token_file) {
+            (Some(name), _) => SourceSpec::Profile(name.clone()),
+            (None, Some(file)) => SourceSpec::Token { file: file.clone(), account: None },
+            (None, None) => SourceSpec::Ambient,
         };
         let mut problems = Violations::new();
         let guards = guards.guards(&mut problems);
@@ -203,6 +205,23 @@ pub(crate) fn check_plan(
         };
         violations.push_with_hint(path, &error, error.hint());
     }
+}
+
+/// One or several hops from where `source` begins; a plan that cannot be is a violation.
+pub(crate) fn plan_hops(
+    region: Region,
+    source: SourceSpec,
+    via: Vec<RoleRequest>,
+    last: RoleRequest,
+    role_path: &str,
+    violations: &mut Violations,
+) -> Option<Plan> {
+    if !matches!(source, SourceSpec::Token { .. }) {
+        return Some(Plan::assume_role(region, source, via, last));
+    }
+    Plan::assume_role_with_token(region, source, via, last)
+        .map_err(|error| violations.push_with_hint(role_path, &error, error.hint()))
+        .ok()
 }
 
 /// The endpoint that the flag names, else the environment, and where it is named.

@@ -12,11 +12,11 @@ use rolecall_engine::violation::{Violations, nearest};
 
 use crate::args::GrantChoiceArgs;
 use crate::documents::Documents;
-use crate::door::{Door, check_plan, push_source_error};
+use crate::door::{Door, check_plan, plan_hops, push_source_error};
 use crate::inputs::{Inputs, TokenFile};
 use crate::report::Failure;
 use crate::settings::Settings;
-use crate::source::{keys_of, read_token};
+use crate::source::keys_of;
 
 /// The grants that were chosen, each with its plan.
 #[derive(Debug)]
@@ -42,12 +42,19 @@ pub(crate) fn plan_files(
         Err(failure) if violations.is_empty() => return Err(failure),
         chosen => chosen.unwrap_or_default(),
     };
-    let needs_token = |grant: &Grant| matches!(grant.auth(), Some(Auth::ServiceAccount(_)));
+    let flag = token_flag(&door.default_source);
+    let needs_token = |grant: &Grant| match grant.auth() {
+        Some(Auth::ServiceAccount(_)) => true,
+        Some(Auth::Keys(_)) => false,
+        None => flag.is_some(),
+    };
     if chosen.iter().any(needs_token) {
-        inputs.token = token_file(choice, settings, door)
-            .map(|path| TokenFile { first: read_token(&path), path });
-    } else if choice.web_identity_token_file.is_some() && violations.is_empty() {
-        violations.push("--web-identity-token-file", "is not used: no grant has auth.jwt");
+        let variable = settings.web_identity_token_file.as_ref();
+        inputs.token = flag
+            .or(variable.filter(|_| door.emulation.is_none()))
+            .map(|path| TokenFile::read(path));
+    } else if flag.is_some() && violations.is_empty() {
+        violations.push("--web-identity-token-file", "is not used: every grant has a secretRef");
     }
     let planner = Planner { door, inputs: &inputs };
     let mut grants = Vec::new();
@@ -92,10 +99,12 @@ fn choose(grants: Vec<Grant>, name: Option<&str>) -> Result<Vec<Grant>, Failure>
     }
 }
 
-/// The flag, else the variable; emulated, only what the command line names.
-fn token_file(choice: &GrantChoiceArgs, settings: &Settings, door: &Door) -> Option<PathBuf> {
-    let variable = settings.web_identity_token_file.as_ref().filter(|_| door.emulation.is_none());
-    choice.web_identity_token_file.as_ref().or(variable).cloned()
+/// The file of `--web-identity-token-file`.
+fn token_flag(source: &SourceSpec) -> Option<&PathBuf> {
+    match source {
+        SourceSpec::Token { file, .. } => Some(file),
+        _ => None,
+    }
 }
 
 struct Planner<'a> {
@@ -118,7 +127,7 @@ impl Planner<'_> {
         let region = self.door.region_of(grant.region(), &at("spec.region"), violations);
         let asking = self.asking(grant, violations);
         let (region, Asking { source, account_role, caller }) = region.zip(asking)?;
-        let plan = assemble(grant, region, source, account_role);
+        let plan = assemble(grant, region, source, account_role, &at("spec.role"), violations)?;
         let duration_path = at("spec.requestParameters.sessionDuration");
         check_plan(&plan, caller, &duration_path, &at("spec.role"), violations);
         Some(plan)
@@ -128,13 +137,18 @@ impl Planner<'_> {
     /// could not end well.
     fn asking(&self, grant: &Grant, violations: &mut Violations) -> Option<Asking> {
         let default_source = self.door.default_source.clone();
-        if grant.auth().is_some() && default_source != SourceSpec::Ambient {
+        if grant.auth().is_some() && matches!(default_source, SourceSpec::Profile(_)) {
             let path = format!("{} spec.auth", full_name(grant));
             violations.push(path, "stands beside --profile: the grant says already who asks");
             return None;
         }
         match grant.auth() {
-            None => Some(Asking { source: default_source, account_role: None, caller: None }),
+            None => {
+                if let (Some(_), Some(token)) = (token_flag(&default_source), &self.inputs.token) {
+                    keep(token.first.clone(), grant, "spec", violations)?;
+                }
+                Some(Asking { source: default_source, account_role: None, caller: None })
+            }
             Some(Auth::Keys(keys)) => {
                 let namespace = grant.namespace.clone();
                 let found = keys_of(self.inputs, &namespace, keys);
@@ -167,8 +181,8 @@ impl Planner<'_> {
             return None;
         };
         keep(token.first.clone(), grant, PATH, violations)?;
-        let (account, token_file) = (account.clone(), token.path.clone());
-        let source = SourceSpec::ServiceAccount { account, token_file };
+        let (file, account) = (token.path.clone(), Some(account.clone()));
+        let source = SourceSpec::Token { file, account };
         Some(Asking { source, account_role: Some(role?), caller: None })
     }
 }
@@ -178,16 +192,24 @@ fn assemble(
     region: Region,
     source: SourceSpec,
     account_role: Option<RoleArn>,
-) -> Plan {
-    match (&grant.ask, account_role) {
-        (Ask::SessionToken(spec), _) => Plan::session_token(region, source, spec.request.clone()),
-        (Ask::AssumeRole(spec), account_role) => {
-            let (via, last) = spec.requests(&grant.default_session_name());
-            match account_role {
-                Some(role) => Plan::assume_role_with_web_identity(region, source, &role, via, last),
-                None => Plan::assume_role(region, source, via, last),
-            }
+    role_path: &str,
+    violations: &mut Violations,
+) -> Option<Plan> {
+    let spec = match &grant.ask {
+        Ask::AssumeRole(spec) => spec,
+        Ask::SessionToken(_) if token_flag(&source).is_some() => {
+            let problem = "GetSessionToken is signed by a user's own keys, not by a token";
+            violations.push(role_path, problem);
+            return None;
         }
+        Ask::SessionToken(spec) => {
+            return Some(Plan::session_token(region, source, spec.request.clone()));
+        }
+    };
+    let (via, last) = spec.requests(&grant.default_session_name());
+    match account_role {
+        Some(role) => Some(Plan::assume_role_with_web_identity(region, source, &role, via, last)),
+        None => plan_hops(region, source, via, last, role_path, violations),
     }
 }
 

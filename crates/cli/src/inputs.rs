@@ -14,6 +14,7 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use crate::files::{MOST_BYTES, read_text};
+use crate::source::read_token;
 
 type Name = (String, String);
 
@@ -38,6 +39,13 @@ type Secret = HashMap<String, Option<SecretString>>;
 pub(crate) struct TokenFile {
     pub(crate) path: PathBuf,
     pub(crate) first: Result<SecretString, SourceError>,
+}
+
+impl TokenFile {
+    /// Reads the file for the first time.
+    pub(crate) fn read(path: &Path) -> Self {
+        Self { path: path.to_owned(), first: read_token(path) }
+    }
 }
 
 impl Inputs {

@@ -15,10 +15,10 @@ use rolecall_engine::violation::Violations;
 
 use crate::args::{ParameterArgs, RequestArgs};
 use crate::documents::{NotYaml, parse};
-use crate::door::{Door, check_plan};
+use crate::door::{Door, check_plan, plan_hops, push_source_error};
 use crate::files::{MOST_BYTES, read_text};
 use crate::grants::{full_name, plan_files};
-use crate::inputs::Inputs;
+use crate::inputs::{Inputs, TokenFile};
 use crate::report::Failure;
 use crate::settings::Settings;
 
@@ -49,8 +49,9 @@ fn plan_of(
 ) -> Result<(Plan, Arc<Inputs>), Failure> {
     match (&args.role, args.files.is_empty()) {
         (Some(role), true) => {
-            let plan = from_flags(role, args, settings, door)?;
-            Ok((plan, Arc::new(Inputs::default())))
+            let mut inputs = Inputs::default();
+            inputs.token = args.source.web_identity_token_file.as_deref().map(TokenFile::read);
+            Ok((from_flags(role, args, settings, door, &inputs)?, Arc::new(inputs)))
         }
         (None, false) => from_file(args, settings, door),
         (Some(_), false) => {
@@ -87,14 +88,16 @@ fn from_flags(
     args: &RequestArgs,
     settings: &Settings,
     door: &Door,
+    inputs: &Inputs,
 ) -> Result<Plan, Failure> {
     let mut violations = door.problems();
+    if let Some(Err(error)) = inputs.token.as_ref().map(|token| token.first.clone()) {
+        push_source_error(error, "--web-identity-token-file", &mut violations);
+    }
     let choice = &args.choice;
-    for (flag, is_given) in [
-        ("--name", choice.name.is_some()),
-        ("--secrets-dir", choice.secrets_dir.is_some()),
-        ("--web-identity-token-file", choice.web_identity_token_file.is_some()),
-    ] {
+    for (flag, is_given) in
+        [("--name", choice.name.is_some()), ("--secrets-dir", choice.secrets_dir.is_some())]
+    {
         if is_given {
             violations.push(flag, "goes with a grant given by -f");
         }
@@ -106,11 +109,12 @@ fn from_flags(
     let chosen = parameters.session_name.clone();
     let name = chosen.unwrap_or_else(|| default_session_name(settings));
     let via = read_via(&args.parameters.via, &name, door, &mut violations);
-    let plan = region.zip(role).map(|(region, role)| {
+    let plan = region.zip(role).and_then(|(region, role)| {
         let last = parameters.request(role, &name);
-        let plan = Plan::assume_role(region, door.default_source.clone(), via, last);
+        let source = door.default_source.clone();
+        let plan = plan_hops(region, source, via, last, "ROLE_ARN", &mut violations)?;
         check_plan(&plan, None, "--duration", "ROLE_ARN", &mut violations);
-        plan
+        Some(plan)
     });
     violations
         .into_result(plan)

@@ -41,11 +41,11 @@ impl DoorSource {
                 expires_at: None,
                 origin: spec.to_string(),
             }),
-            SourceSpec::ServiceAccount { token_file, .. } => {
+            SourceSpec::Token { file, .. } => {
                 // A file is read anew at each use; what can be read once only, was.
                 let token = match &self.inputs.token {
-                    Some(read) if !token_file.is_file() => read.first.clone()?,
-                    _ => read_token(token_file)?,
+                    Some(read) if !file.is_file() => read.first.clone()?,
+                    _ => read_token(file)?,
                 };
                 Ok(Identity::Token { token, origin: spec.to_string() })
             }

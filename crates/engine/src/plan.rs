@@ -37,12 +37,12 @@ pub enum SourceSpec {
         /// Where the parts of the key are.
         keys: KeysRef,
     },
-    /// The token of a service account, from a file.
-    ServiceAccount {
-        /// Which account the token stands for.
-        account: ServiceAccountRef,
+    /// A web identity token, from a file.
+    Token {
         /// Where the token is; read anew at each use.
-        token_file: PathBuf,
+        file: PathBuf,
+        /// The service account that it stands for, where a grant names one.
+        account: Option<ServiceAccountRef>,
     },
     /// A named profile of the shared configuration.
     Profile(String),
@@ -56,9 +56,10 @@ impl fmt::Display for SourceSpec {
             Self::Secret { namespace, keys } => {
                 write!(f, "Secret {namespace}/{}", keys.access_key_id.name)
             }
-            Self::ServiceAccount { account, token_file } => {
-                write!(f, "token of ServiceAccount {} in {}", account.name, token_file.display())
+            Self::Token { file, account: Some(account) } => {
+                write!(f, "token of ServiceAccount {} in {}", account.name, file.display())
             }
+            Self::Token { file, account: None } => write!(f, "token in {}", file.display()),
             Self::Profile(name) => write!(f, "profile {name}"),
             Self::Ambient => f.write_str("default chain"),
         }
@@ -138,6 +139,25 @@ pub enum Caller {
     Temporary,
 }
 
+impl TryFrom<RoleRequest> for WebIdentityRequest {
+    type Error = PlanError;
+
+    /// Fails when the request has parameters that this call has not.
+    fn try_from(request: RoleRequest) -> Result<Self, PlanError> {
+        let parameters = request.parameters_beyond_web_identity();
+        if !parameters.is_empty() {
+            return Err(PlanError::NotWithWebIdentity { role: request.role, parameters });
+        }
+        Ok(Self {
+            role: request.role,
+            session_name: request.session_name,
+            duration: request.duration,
+            policy: request.policy,
+            policy_arns: request.policy_arns,
+        })
+    }
+}
+
 impl Plan {
     /// Keys ask for a role, through earlier hops.
     pub fn assume_role(
@@ -162,17 +182,11 @@ impl Plan {
         via: Vec<RoleRequest>,
         last: RoleRequest,
     ) -> Self {
-        let one_hop = via.is_empty()
+        if via.is_empty()
             && last.role == *account_role
-            && last.parameters_beyond_web_identity().is_empty();
-        if one_hop {
-            let last = Hop::WebIdentity(WebIdentityRequest {
-                role: last.role,
-                session_name: last.session_name,
-                duration: last.duration,
-                policy: last.policy,
-                policy_arns: last.policy_arns,
-            });
+            && let Ok(request) = WebIdentityRequest::try_from(last.clone())
+        {
+            let last = Hop::WebIdentity(request);
             return Self { region, source, prefix: Vec::new(), last };
         }
         let base = Hop::WebIdentity(WebIdentityRequest {
@@ -184,6 +198,28 @@ impl Plan {
         });
         let prefix = std::iter::once(base).chain(via.into_iter().map(Hop::AssumeRole)).collect();
         Self { region, source, prefix, last: Hop::AssumeRole(last) }
+    }
+
+    /// A token asks for the first role of a chain, and that role's session for the next.
+    ///
+    /// # Errors
+    ///
+    /// [`PlanError::NotWithWebIdentity`] when the first request has parameters that only a signed
+    /// call has.
+    pub fn assume_role_with_token(
+        region: Region,
+        source: SourceSpec,
+        via: Vec<RoleRequest>,
+        last: RoleRequest,
+    ) -> Result<Self, PlanError> {
+        let mut via = via.into_iter();
+        let Some(first) = via.next() else {
+            let last = Hop::WebIdentity(last.try_into()?);
+            return Ok(Self { region, source, prefix: Vec::new(), last });
+        };
+        let first = Hop::WebIdentity(first.try_into()?);
+        let prefix = std::iter::once(first).chain(via.map(Hop::AssumeRole)).collect();
+        Ok(Self { region, source, prefix, last: Hop::AssumeRole(last) })
     }
 
     /// Keys ask for a session of their own user.
@@ -283,6 +319,14 @@ pub enum PlanError {
     /// GetSessionToken with temporary keys.
     #[error("cannot call GetSessionToken with temporary credentials: it needs a user's own keys")]
     SessionTokenOfSession,
+    /// A web identity cannot carry what is asked.
+    #[error("asks {} of {role}, which a web identity cannot carry", parameters.join(", "))]
+    NotWithWebIdentity {
+        /// The role of the first hop.
+        role: RoleArn,
+        /// The parameters that the call has not.
+        parameters: Vec<&'static str>,
+    },
     /// A later hop sets another source identity than an earlier one.
     #[error("sets another source identity for {role} than an earlier hop: a chain keeps the first")]
     SourceIdentityChanged {
@@ -318,6 +362,9 @@ impl PlanError {
             }
             Self::SessionTokenOfSession => {
                 "use kind STSAssumeRoleToken to go from temporary credentials to a role"
+            }
+            Self::NotWithWebIdentity { .. } => {
+                "leave them out, or give them to a later hop; a token's claims bring its own tags and source identity"
             }
             Self::SourceIdentityChanged { .. } => "set the source identity on the first hop only",
             Self::TagInherited { .. } => "leave the tag out of the later hop",

@@ -154,6 +154,24 @@ fn a_service_account_with_the_role_itself_makes_one_call() {
     assert_eq!(requests[0].duration_seconds, Some(3_600));
 }
 
+/// W5-08: a token of any issuer, from the command line, with a further hop.
+#[test]
+fn a_token_from_the_command_line_begins_the_chain() {
+    let sts = Sts::start();
+    let mut case = bare(&sts);
+    case.file("token", token(&sts)).env("AWS_REGION", "eu-west-1");
+    let (pod, target) = (format!("{ROLE}/pod"), format!("{ROLE}/target"));
+    let arguments = ["assume", &target, "--via", &pod, "--web-identity-token-file", "token"];
+    let ran = case.run(&arguments, Sink::Stdout);
+    assert_eq!(ran.status, 0, "{}", ran.stderr);
+    let requests = sts.emulator.requests();
+    let operations: Vec<_> = requests.iter().filter_map(|r| r.operation.as_deref()).collect();
+    assert_eq!(operations, ["AssumeRoleWithWebIdentity", "AssumeRole"]);
+    // The same from a grant that does not say who asks.
+    case.file("a.yaml", grant("web", &json!({"region": "", "role": format!("{ROLE}/web")})));
+    generate(&sts, &mut case, &["-f", "a.yaml", "--web-identity-token-file", "token"]);
+}
+
 #[test]
 fn a_token_may_come_through_a_pipe() {
     let sts = Sts::start();

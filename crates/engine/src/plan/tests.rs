@@ -88,3 +88,21 @@ fn a_role_of_another_partition_is_seen_before_any_call() {
     assert!(plan("eu-west-1").check().is_ok());
     assert!(plan("snow").check().is_ok(), "an unknown region is left to the service");
 }
+
+#[test]
+fn a_token_asks_for_the_first_role_of_a_chain() {
+    let plan = |via, last| {
+        let source = SourceSpec::Token { file: "token".into(), account: None };
+        Plan::assume_role_with_token(region("eu-west-1"), source, via, last)
+    };
+    let direct = plan(Vec::new(), lasting(request(READER), 7_200)).unwrap();
+    assert!(matches!(direct.last, Hop::WebIdentity(_)));
+    let mut with_external_id = request(READER);
+    with_external_id.external_id = Some(ExternalId::parse("abc").unwrap());
+    let chain = plan(vec![request(HUB)], with_external_id.clone()).unwrap();
+    assert!(matches!(chain.prefix.as_slice(), [Hop::WebIdentity(_)]));
+    assert!(matches!(
+        plan(Vec::new(), with_external_id),
+        Err(PlanError::NotWithWebIdentity { parameters, .. }) if parameters == ["externalID"]
+    ));
+}
