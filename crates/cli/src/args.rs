@@ -33,6 +33,17 @@ pub(crate) struct Verbosity {
     /// Say which source was used and what each call gave
     #[arg(short, long, global = true)]
     pub(crate) verbose: bool,
+    /// How an error is written to standard error
+    #[arg(long, global = true, value_enum, default_value = "text", value_name = "FORMAT")]
+    pub(crate) error_format: ErrorFormat,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum ErrorFormat {
+    /// For people
+    Text,
+    /// One line of JSON, for programs
+    Json,
 }
 
 #[derive(Debug, Subcommand)]

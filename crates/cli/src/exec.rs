@@ -50,7 +50,7 @@ pub(crate) async fn run(
     // A proxy of the environment would take the calls away from the emulator.
     command.env("NO_PROXY", "127.0.0.1").env("no_proxy", "127.0.0.1");
     command.env_remove("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS");
-    let status = wait(command).await;
+    let status = wait(command, terminal).await;
     door.close().await;
     Ok(Next::Done(status))
 }
@@ -72,30 +72,30 @@ fn prepare(words: &[OsString], answer: &Answer) -> Result<Command, Failure> {
 
 /// Replaces this process; comes back only with the status of a failure.
 #[cfg(unix)]
-pub(crate) fn replace(mut command: Command) -> u8 {
+pub(crate) fn replace(mut command: Command, terminal: Terminal) -> u8 {
     use std::os::unix::process::CommandExt;
     let error = command.exec();
-    could_not_run(&command, &error)
+    could_not_run(&command, &error, terminal)
 }
 
 /// Runs the command and takes over its status, where a process cannot be replaced.
 #[cfg(not(unix))]
-pub(crate) fn replace(mut command: Command) -> u8 {
+pub(crate) fn replace(mut command: Command, terminal: Terminal) -> u8 {
     match command.status() {
         Ok(status) => status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1),
-        Err(error) => could_not_run(&command, &error),
+        Err(error) => could_not_run(&command, &error, terminal),
     }
 }
 
 /// Runs the command beside the emulator, and passes on the signals that are sent to this process
 /// alone. Ctrl-C goes from the terminal to both, and only the command acts on it.
-async fn wait(command: Command) -> u8 {
+async fn wait(command: Command, terminal: Terminal) -> u8 {
     let mut command = tokio::process::Command::from(command);
     command.kill_on_drop(true);
     let Ok(mut signals) = Signals::listen() else { return 125 };
     let mut child = match command.spawn() {
         Ok(child) => child,
-        Err(error) => return could_not_run(command.as_std(), &error),
+        Err(error) => return could_not_run(command.as_std(), &error, terminal),
     };
     loop {
         tokio::select! {
@@ -118,10 +118,10 @@ fn status_of(status: std::process::ExitStatus) -> u8 {
 }
 
 /// 126 and 127, as a shell says it.
-fn could_not_run(command: &Command, error: &io::Error) -> u8 {
+fn could_not_run(command: &Command, error: &io::Error, terminal: Terminal) -> u8 {
     let program = command.get_program().to_string_lossy();
     let failure = Failure::usage(format!("could not run {program}")).cause(error.to_string());
-    Terminal::failure(&failure);
+    terminal.failure(&failure);
     if error.kind() == io::ErrorKind::NotFound { 127 } else { 126 }
 }
 

@@ -42,7 +42,7 @@ fn main() -> ExitCode {
     match run(&cli.command, terminal) {
         Ok(status) => ExitCode::from(status),
         Err(failure) => {
-            Terminal::failure(&failure);
+            terminal.failure(&failure);
             ExitCode::from(if is_exec { EXEC_FAILURE } else { failure.exit.status() })
         }
     }
@@ -65,7 +65,7 @@ fn run(command: &Command, terminal: Terminal) -> Result<u8, Failure> {
             let next = runtime.block_on(exec::run(args, &settings, terminal))?;
             drop(runtime);
             Ok(match next {
-                exec::Next::Replace(command) => exec::replace(*command),
+                exec::Next::Replace(command) => exec::replace(*command, terminal),
                 exec::Next::Done(status) => status,
             })
         }
@@ -74,18 +74,35 @@ fn run(command: &Command, terminal: Terminal) -> Result<u8, Failure> {
 
 /// Help and version go to standard output; a mistake is 2, or 125 where a command was to be run.
 fn refuse_usage(error: &clap::Error) -> ExitCode {
-    let printed = error.print();
     if !error.use_stderr() {
+        let printed = error.print();
         return if printed.is_ok() {
             ExitCode::SUCCESS
         } else {
             ExitCode::from(Exit::Other.status())
         };
     }
+    if wants_json() {
+        let text = error.render().to_string();
+        let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+        Terminal::banner(Failure::usage(message).render_json().trim_end());
+    } else {
+        // Where standard error is closed there is nobody to tell.
+        error.print().ok();
+    }
     let mut words = std::env::args_os().skip(1);
     let command = words.find(|word| !word.to_string_lossy().starts_with('-'));
     let is_exec = command.is_some_and(|word| word == "exec");
     ExitCode::from(if is_exec { EXEC_FAILURE } else { Exit::Usage.status() })
+}
+
+/// Whether errors were asked for as JSON, when the flags themselves could not be read.
+fn wants_json() -> bool {
+    let words: Vec<_> = std::env::args_os().take_while(|word| word != "--").collect();
+    words.iter().any(|word| word == "--error-format=json")
+        || words
+            .windows(2)
+            .any(|pair| matches!(pair, [a, b] if a == "--error-format" && b == "json"))
 }
 
 /// Keys in memory belong into no core dump; a command that is run by `exec` is not affected.

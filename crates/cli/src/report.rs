@@ -36,6 +36,8 @@ impl Exit {
 #[derive(Debug)]
 pub(crate) struct Failure {
     pub(crate) exit: Exit,
+    /// A stable word for programs: the engine's, or one of `usage`, `guard` and `output`.
+    code: &'static str,
     summary: String,
     problems: Vec<String>,
     causes: Vec<String>,
@@ -45,7 +47,11 @@ pub(crate) struct Failure {
 impl Failure {
     pub(crate) fn new(exit: Exit, summary: impl Into<String>) -> Self {
         let (problems, causes, hints) = (Vec::new(), Vec::new(), Vec::new());
-        Self { exit, summary: summary.into(), problems, causes, hints }
+        let code = match exit {
+            Exit::Usage => "usage",
+            Exit::Other | Exit::Refused | Exit::Later => "output",
+        };
+        Self { exit, code, summary: summary.into(), problems, causes, hints }
     }
 
     pub(crate) fn usage(summary: impl Into<String>) -> Self {
@@ -85,7 +91,7 @@ impl Failure {
     /// A session that the guards do not let out.
     pub(crate) fn guards(violations: &Violations) -> Self {
         let failure = Self::violations("a guard refused the session that STS gave", violations);
-        Self { exit: Exit::Refused, ..failure }
+        Self { exit: Exit::Refused, code: "guard", ..failure }
             .hint("nothing of it was printed; it stays valid until it ends")
     }
 
@@ -98,7 +104,7 @@ impl Failure {
                 Retry::Never => Exit::Refused,
             },
         };
-        let mut failure = Self::new(exit, error.to_string());
+        let mut failure = Self { code: error.code(), ..Self::new(exit, error.to_string()) };
         let mut source = std::error::Error::source(error.as_ref());
         while let Some(error) = source {
             failure = failure.cause(error.to_string());
@@ -116,7 +122,21 @@ impl Failure {
         self
     }
 
-    /// The whole of it, as it goes to standard error.
+    /// The whole of it as one line of JSON.
+    pub(crate) fn render_json(&self) -> String {
+        let Self { exit, code, summary, problems, causes, hints } = self;
+        let error = serde_json::json!({
+            "code": code,
+            "exit": exit.status(),
+            "message": summary,
+            "problems": problems,
+            "causes": causes,
+            "hints": hints,
+        });
+        format!("{}\n", serde_json::json!({ "error": error }))
+    }
+
+    /// The whole of it for people.
     pub(crate) fn render(&self) -> String {
         let mut text = format!("error: {}\n", self.summary);
         for problem in &self.problems {
@@ -135,5 +155,31 @@ impl Failure {
             text.push('\n');
         }
         text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_is_documented() {
+        let page = include_str!("../../../docs/reference/exit-codes.md");
+        let classes = [
+            Class::Throttled,
+            Class::Unavailable,
+            Class::Unreadable,
+            Class::ExpiredCaller,
+            Class::Token,
+            Class::Clock,
+            Class::Denied,
+            Class::BaseKey,
+            Class::Configuration,
+            Class::NotSendable,
+            Class::NoSource,
+        ];
+        for code in classes.map(Class::code).into_iter().chain(["usage", "guard", "output"]) {
+            assert!(page.contains(&format!("`{code}`")), "{code}");
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use crate::args::Verbosity;
+use crate::args::{ErrorFormat, Verbosity};
 use crate::report::{Exit, Failure};
 
 /// Standard output and standard error, and how much goes to the latter.
@@ -50,8 +50,11 @@ impl Terminal {
         to_stderr(&format!("{text}\n"));
     }
 
-    pub(crate) fn failure(failure: &Failure) {
-        to_stderr(&failure.render());
+    pub(crate) fn failure(self, failure: &Failure) {
+        to_stderr(&match self.verbosity.error_format {
+            ErrorFormat::Text => failure.render(),
+            ErrorFormat::Json => failure.render_json(),
+        });
     }
 }
 
