@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use rolecall_aws::{Destination, Endpoint, PlainHttp, SharedConfig, StsClient};
+use rolecall_aws::{Destination, StsClient};
 use rolecall_engine::arn::Dialect;
-use rolecall_engine::error::{Error, SourceError};
+use rolecall_engine::error::Error;
 use rolecall_engine::guard::Guards;
 use rolecall_engine::mint::{Minted, Minter};
 use rolecall_engine::plan::{Caller, Plan, PlanError, SourceSpec};
@@ -18,6 +18,7 @@ use crate::args::{GuardArgs, SourceArgs};
 use crate::clock::SystemClock;
 use crate::emulation::Emulation;
 use crate::inputs::Inputs;
+use crate::place::{find_destination, find_region, named_endpoint, parse_region};
 use crate::report::{Exit, Failure};
 use crate::settings::Settings;
 use crate::source::{Ambient, DoorSource};
@@ -222,86 +223,6 @@ pub(crate) fn plan_hops(
     Plan::assume_role_with_token(region, source, via, last)
         .map_err(|error| violations.push_with_hint(role_path, &error, error.hint()))
         .ok()
-}
-
-/// The endpoint that the flag names, else the environment, and where it is named.
-fn named_endpoint<'a>(
-    args: &'a SourceArgs,
-    settings: &'a Settings,
-) -> Option<(&'static str, &'a str)> {
-    let flag = args.endpoint_url.as_deref().map(|url| ("--endpoint-url", url));
-    flag.or_else(|| settings.endpoint_url.as_ref().map(|(name, url)| (*name, url.as_str())))
-}
-
-/// The named endpoint, else the region's own address in the form that was asked for. An endpoint of
-/// one's own has no such forms.
-fn find_destination(
-    args: &SourceArgs,
-    settings: &Settings,
-    problems: &mut Violations,
-) -> Destination {
-    let (fips, dual_stack) = (args.fips || settings.fips, args.dual_stack || settings.dual_stack);
-    let regional = Destination::Regional { fips, dual_stack };
-    let Some((origin, url)) = named_endpoint(args, settings) else { return regional };
-    for (path, is_asked) in [
-        ("--fips or AWS_USE_FIPS_ENDPOINT", fips),
-        ("--dual-stack or AWS_USE_DUALSTACK_ENDPOINT", dual_stack),
-    ] {
-        if is_asked {
-            problems.push(path, format_args!("does not go with an endpoint, which {origin} names"));
-        }
-    }
-    let plain_http = if args.allow_http { PlainHttp::Anywhere } else { PlainHttp::Loopback };
-    let endpoint = problems.keep(origin, Endpoint::parse(url, plain_http));
-    endpoint.map_or(regional, Destination::Endpoint)
-}
-
-async fn find_region(
-    args: &SourceArgs,
-    settings: &Settings,
-    has_endpoint: bool,
-    problems: &mut Violations,
-) -> Option<Region> {
-    // A profile that is named must exist, whatever else gives the region.
-    let profile = args.profile.as_ref().or(settings.profile.as_ref()).map(String::as_str);
-    let has_region = args.region.is_some() || settings.region.is_some();
-    let config = if args.profile.is_some() || !has_region {
-        match SharedConfig::load(profile).await {
-            Ok(config) => Some(config),
-            Err(error) => {
-                let path = if args.profile.is_some() { "--profile" } else { "AWS_PROFILE" };
-                push_source_error(error, path, problems);
-                None
-            }
-        }
-    } else {
-        None
-    };
-    if let Some(text) = &args.region {
-        return parse_region("--region", text, problems);
-    }
-    if let Some(text) = &settings.region {
-        return parse_region("AWS_REGION or AWS_DEFAULT_REGION", text, problems);
-    }
-    match config.as_ref().and_then(SharedConfig::region) {
-        Some(text) => parse_region("region of the profile", text, problems),
-        // Servers that are not AWS rarely have regions; they expect this one in the signature.
-        None if has_endpoint => parse_region("endpoint", "us-east-1", problems),
-        None => None,
-    }
-}
-
-/// What a source lacks, at the flag or field that names it.
-pub(crate) fn push_source_error(error: SourceError, path: &str, violations: &mut Violations) {
-    let problem = error.to_string();
-    match Error::from(error).hint() {
-        Some(hint) => violations.push_with_hint(path, problem, hint),
-        None => violations.push(path, problem),
-    }
-}
-
-fn parse_region(path: &str, text: &str, problems: &mut Violations) -> Option<Region> {
-    problems.keep(path, Region::parse(text))
 }
 
 /// A time for people: nobody reads nanoseconds.

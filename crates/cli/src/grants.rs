@@ -12,9 +12,9 @@ use rolecall_engine::violation::{Violations, nearest};
 
 use crate::args::GrantChoiceArgs;
 use crate::documents::Documents;
-use crate::door::{Door, check_plan, plan_hops, push_source_error};
+use crate::door::{Door, check_plan, plan_hops};
 use crate::inputs::{Inputs, TokenFile};
-use crate::report::Failure;
+use crate::report::{Failure, push_source_error};
 use crate::settings::Settings;
 use crate::source::keys_of;
 

@@ -14,7 +14,6 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use crate::files::{MOST_BYTES, read_text};
-use crate::source::read_token;
 
 type Name = (String, String);
 
@@ -210,4 +209,19 @@ fn read_value(path: &Path) -> Result<SecretString, SourceError> {
             hint: Some("--secrets-dir holds one file per key, as DIR/NAME/KEY".to_owned()),
         }),
     }
+}
+
+/// A token from a file; a line break at its end is not part of it.
+pub(crate) fn read_token(file: &Path) -> Result<SecretString, SourceError> {
+    let missing = |problem: &str| SourceError::Missing {
+        what: format!("the web identity token file {} {problem}", file.display()),
+        hint: Some("it holds one token, for example from kubectl create token".to_owned()),
+    };
+    let text = read_text(file, MOST_BYTES).map_err(|problem| missing(&problem))?;
+    let token = text.trim();
+    // Bounds: https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html
+    if !(4..=20_000).contains(&token.len()) || !token.bytes().all(|b| b.is_ascii_graphic()) {
+        return Err(missing("holds no token: a token is 4 to 20000 visible characters"));
+    }
+    Ok(SecretString::from(token))
 }

@@ -15,6 +15,7 @@ mod files;
 mod generate;
 mod grants;
 mod inputs;
+mod place;
 mod report;
 mod request;
 mod settings;

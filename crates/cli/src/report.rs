@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use rolecall_engine::error::{Class, Error, Retry};
+use rolecall_engine::error::{Class, Error, Retry, SourceError};
 use rolecall_engine::violation::Violations;
 
 /// How a command failed.
@@ -155,6 +155,15 @@ impl Failure {
             text.push('\n');
         }
         text
+    }
+}
+
+/// What a source lacks, at the flag or field that names it.
+pub(crate) fn push_source_error(error: SourceError, path: &str, violations: &mut Violations) {
+    let problem = error.to_string();
+    match Error::from(error).hint() {
+        Some(hint) => violations.push_with_hint(path, problem, hint),
+        None => violations.push(path, problem),
     }
 }
 

@@ -15,11 +15,11 @@ use rolecall_engine::violation::Violations;
 
 use crate::args::{ParameterArgs, RequestArgs};
 use crate::documents::{NotYaml, parse};
-use crate::door::{Door, check_plan, plan_hops, push_source_error};
+use crate::door::{Door, check_plan, plan_hops};
 use crate::files::{MOST_BYTES, read_text};
 use crate::grants::{full_name, plan_files};
 use crate::inputs::{Inputs, TokenFile};
-use crate::report::Failure;
+use crate::report::{Failure, push_source_error};
 use crate::settings::Settings;
 
 /// What `assume` and `exec` were asked for, and its session.

@@ -1,7 +1,6 @@
 //! The engine's `Source` port for a person's machine: documents, token files, profiles, the default
 //! chain; or, emulated, the world's ambient caller and nothing of the machine.
 
-use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -12,10 +11,9 @@ use rolecall_engine::plan::SourceSpec;
 use rolecall_engine::ports::Source;
 use rolecall_engine::region::Region;
 use rolecall_engine::session::{Credentials, Identity};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 
-use crate::files::{MOST_BYTES, read_text};
-use crate::inputs::Inputs;
+use crate::inputs::{Inputs, read_token};
 
 /// Where the default chain leads.
 #[derive(Clone, Debug)]
@@ -96,19 +94,4 @@ pub(crate) fn keys_of(
         let origin = format!("Secret {namespace}/{}", keys.access_key_id.name);
         SourceError::Invalid { origin, problems }
     })
-}
-
-/// A token from a file; a line break at its end is not part of it.
-pub(crate) fn read_token(file: &Path) -> Result<SecretString, SourceError> {
-    let missing = |problem: &str| SourceError::Missing {
-        what: format!("the web identity token file {} {problem}", file.display()),
-        hint: Some("it holds one token, for example from kubectl create token".to_owned()),
-    };
-    let text = read_text(file, MOST_BYTES).map_err(|problem| missing(&problem))?;
-    let token = text.trim();
-    // Bounds: https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html
-    if !(4..=20_000).contains(&token.len()) || !token.bytes().all(|b| b.is_ascii_graphic()) {
-        return Err(missing("holds no token: a token is 4 to 20000 visible characters"));
-    }
-    Ok(SecretString::from(token))
 }
