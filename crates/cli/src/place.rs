@@ -40,6 +40,8 @@ pub(crate) fn find_destination(
     endpoint.map_or(regional, Destination::Endpoint)
 }
 
+/// The region of the flag, the environment or the profile in use; a profile that was named and does
+/// not exist is among the problems.
 pub(crate) async fn find_region(
     args: &SourceArgs,
     settings: &Settings,
