@@ -5,6 +5,7 @@ mod judge;
 mod lanes;
 mod tools;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -31,6 +32,12 @@ enum Command {
     },
     /// Format the code
     Fmt,
+    /// Run one program and print what it took: a part of `bench`
+    #[command(hide = true)]
+    Measure {
+        #[arg(last = true)]
+        words: Vec<OsString>,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -50,6 +57,7 @@ fn main() -> ExitCode {
         Command::Judge => judge::judge_all(),
         Command::Bench { name: Bench::Cli { runs } } => bench::cli(runs),
         Command::Fmt => lanes::format(),
+        Command::Measure { words } => bench::measure(&words),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
