@@ -26,19 +26,25 @@ use rolecall_engine::region::Region;
 use rolecall_engine::session::{Credentials, Identity};
 use secrecy::SecretString;
 
+use crate::endpoint::Destination;
 use crate::failure::failure_of;
 use crate::shared_config::{SharedConfig, one_line};
 
 /// Keys of a named profile: its own, or those of whatever it points to.
 ///
-/// Where the profile has to call AWS for them, it does so in `region`.
+/// Where the profile has to call AWS for them, it does so in `region`, in the form of address that
+/// `destination` says; an endpoint of `destination` is not that profile's.
 ///
 /// # Errors
 ///
 /// [`SourceError`] when the profile gives none.
-pub async fn profile(name: &str, region: &Region) -> Result<Identity, SourceError> {
+pub async fn profile(
+    name: &str,
+    region: &Region,
+    destination: &Destination,
+) -> Result<Identity, SourceError> {
     let provider = ProfileFileCredentialsProvider::builder()
-        .configure(&provider_config(region))
+        .configure(&provider_config(region, destination))
         .profile_name(name)
         .build();
     let origin = format!("profile {name}");
@@ -55,8 +61,11 @@ pub async fn profile(name: &str, region: &Region) -> Result<Identity, SourceErro
 ///
 /// [`SourceError::Nothing`] with every source and its reason; another error as soon as a source
 /// that is configured fails, since the next one would be somebody else.
-pub async fn default_chain(region: &Region) -> Result<Identity, SourceError> {
-    let config = provider_config(region);
+pub async fn default_chain(
+    region: &Region,
+    destination: &Destination,
+) -> Result<Identity, SourceError> {
+    let config = provider_config(region, destination);
     let mut tried = Vec::new();
     for place in Place::CHAIN {
         if place == Place::Profile {
@@ -77,9 +86,15 @@ pub async fn default_chain(region: &Region) -> Result<Identity, SourceError> {
     Err(SourceError::Nothing { tried })
 }
 
-fn provider_config(region: &Region) -> ProviderConfig {
+fn provider_config(region: &Region, destination: &Destination) -> ProviderConfig {
     let region = SdkRegion::new(region.as_str().to_owned());
-    ProviderConfig::without_region().with_region(Some(region))
+    let config = ProviderConfig::without_region().with_region(Some(region));
+    match destination {
+        Destination::Regional { fips, dual_stack } => {
+            config.with_use_fips(Some(*fips)).with_use_dual_stack(Some(*dual_stack))
+        }
+        Destination::Endpoint(_) => config,
+    }
 }
 
 /// One place of the default chain.

@@ -234,7 +234,7 @@ pub(crate) struct SourceArgs {
         value_name = "WORLD",
         num_args = 0..=1,
         require_equals = true,
-        conflicts_with_all = ["profile", "endpoint_url", "fips", "dual_stack"]
+        conflicts_with_all = ["profile", "endpoint_url", "fips", "dual_stack", "allow_http"]
     )]
     #[expect(clippy::option_option, reason = "absent, the built-in world, or a file")]
     pub(crate) emulate: Option<Option<PathBuf>>,

@@ -41,12 +41,8 @@ impl Documents {
     fn add_text(&mut self, file: &str, text: &str, dialect: Dialect, violations: &mut Violations) {
         let mut values = match parse(text) {
             Ok(values) => values,
-            Err(NotYaml { problem, hint: Some(hint) }) => {
+            Err(NotYaml { problem, hint }) => {
                 violations.push_with_hint(file, problem, hint);
-                return;
-            }
-            Err(NotYaml { problem, hint: None }) => {
-                violations.push(file, problem);
                 return;
             }
         };
@@ -59,7 +55,8 @@ impl Documents {
         }
         values.iter_mut().for_each(wipe);
         if is_empty {
-            violations.push(file, "holds no document");
+            let hint = "write a document of kind STSAssumeRoleToken or STSSessionToken";
+            violations.push_with_hint(file, "holds no document", hint);
         }
     }
 
@@ -70,7 +67,7 @@ impl Documents {
             return;
         };
         let Some(kind) = top.value("kind") else {
-            violations.push("kind", "is missing");
+            violations.push_with_hint("kind", "is missing", "every document names its kind");
             return;
         };
         match kind.as_str().unwrap_or_default() {
@@ -145,7 +142,7 @@ fn check_external_secret(value: &Value, violations: &mut Violations) {
 #[derive(Debug)]
 pub(crate) struct NotYaml {
     pub(crate) problem: String,
-    pub(crate) hint: Option<String>,
+    pub(crate) hint: String,
 }
 
 /// Every document of a text; an empty one is `null`.
@@ -159,14 +156,19 @@ pub(crate) fn parse(text: &str) -> Result<Vec<Value>, NotYaml> {
         {
             let key = key.as_deref().unwrap_or("a key");
             let is_top = location.column() == 1 && TOP_KEYS.contains(&key);
+            let hint = if is_top {
+                "a line --- is missing between two documents"
+            } else {
+                "leave one of them out"
+            };
             return NotYaml {
                 problem: format!("has the key {} twice{place}", shown(key)),
-                hint: is_top.then(|| "a line --- is missing between two documents".to_owned()),
+                hint: hint.to_owned(),
             };
         }
         if is_over_budget(&error) {
             let problem = format!("is nested too deep or grows too large{place}");
-            return NotYaml { problem, hint: None };
+            return NotYaml { problem, hint: "write it out without so many aliases".to_owned() };
         }
         NotYaml { problem: format!("is not YAML{place}"), hint: hint_for(text) }
     })
@@ -185,7 +187,7 @@ fn is_over_budget(error: &serde_saphyr::Error) -> bool {
 }
 
 /// What most often makes a copied text no YAML.
-fn hint_for(text: &str) -> Option<String> {
+fn hint_for(text: &str) -> String {
     let hint = if text.contains("{{") || text.contains("${") {
         "it looks like a template: fill it in first, for example with helm template or envsubst"
     } else if text.contains('\0') {
@@ -193,9 +195,9 @@ fn hint_for(text: &str) -> Option<String> {
     } else if text.lines().any(|line| line.trim_start_matches(' ').starts_with('\t')) {
         "YAML is indented with spaces, and a line begins with a tab"
     } else {
-        return None;
+        "check the indentation, the quotes and the brackets there"
     };
-    Some(hint.to_owned())
+    hint.to_owned()
 }
 
 /// Zeroes the strings of a document: it may have been a Secret.

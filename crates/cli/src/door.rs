@@ -131,7 +131,9 @@ impl Door {
         };
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let sts = StsClient::new(self.destination.clone(), Arc::clone(&clock));
-        Minter::new(Arc::new(DoorSource { inputs, ambient }), Arc::new(sts), clock)
+        let destination = self.destination.clone();
+        let source = DoorSource { inputs, ambient, destination };
+        Minter::new(Arc::new(source), Arc::new(sts), clock)
     }
 
     /// Mints one plan, holds the answer against the guards, and says what happened.
@@ -162,10 +164,9 @@ impl Door {
     /// A failure that time may mend can also be that of a wrong endpoint.
     fn explain(&self, error: &Arc<Error>) -> Failure {
         let failure = Failure::engine(error);
+        let is_later = matches!(error.as_ref(), Error::Call { .. }) && failure.exit == Exit::Later;
         match &self.destination {
-            Destination::Endpoint(endpoint)
-                if failure.exit == Exit::Later && self.emulation.is_none() =>
-            {
+            Destination::Endpoint(endpoint) if is_later && self.emulation.is_none() => {
                 let (url, origin) = (endpoint.as_str(), self.endpoint_origin);
                 failure.hint(format!("STS is taken to be at {url}, by {origin}"))
             }

@@ -78,7 +78,8 @@ pub(crate) fn load_world(file: Option<&Path>) -> Result<World, Failure> {
     })?;
     World::parse(&text).map_err(|error| {
         let summary = format!("the world file {} is not valid", file.display());
-        error.to_string().lines().fold(Failure::usage(summary), Failure::problem)
+        let failure = error.to_string().lines().fold(Failure::usage(summary), Failure::problem);
+        failure.hint("the keys of a world file are in docs/reference/world.md")
     })
 }
 

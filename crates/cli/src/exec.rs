@@ -11,7 +11,7 @@ use rolecall_engine::output::variables;
 
 use crate::args::ExecArgs;
 use crate::door::{Door, in_seconds};
-use crate::report::Failure;
+use crate::report::{Exit, Failure};
 use crate::request::{Answer, run as request};
 use crate::settings::Settings;
 use crate::signals::Signals;
@@ -120,13 +120,15 @@ fn status_of(status: std::process::ExitStatus) -> u8 {
 /// 126 and 127, as a shell says it.
 fn could_not_run(command: &Command, error: &io::Error, terminal: Terminal) -> u8 {
     let program = command.get_program().to_string_lossy();
-    let failure = Failure::usage(format!("could not run {program}")).cause(error.to_string());
+    let failure = Failure::new(Exit::Other, format!("could not run {program}"))
+        .cause(error.to_string())
+        .hint("the command is looked up in PATH, unless it has a slash, and must be executable");
     terminal.failure(&failure);
     if error.kind() == io::ErrorKind::NotFound { 127 } else { 126 }
 }
 
 /// What would win over the credentials, or belongs to another identity.
-const SCRUBBED: [&str; 16] = [
+const SCRUBBED: [&str; 18] = [
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
     "AWS_SESSION_TOKEN",
@@ -143,4 +145,7 @@ const SCRUBBED: [&str; 16] = [
     "AWS_CONTAINER_AUTHORIZATION_TOKEN",
     "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
     "AWS_CREDENTIAL_FILE",
+    // Read beside the keys by newer SDKs, and of another account than these.
+    "AWS_ACCOUNT_ID",
+    "AWS_CREDENTIAL_SCOPE",
 ];

@@ -12,7 +12,10 @@ use zeroize::Zeroizing;
 ///
 /// Why it cannot be read, as the rest of a sentence that begins with the file's name.
 pub(crate) fn read_text(file: &Path, most_bytes: u64) -> Result<Zeroizing<String>, String> {
-    let mut bytes = Zeroizing::new(Vec::new());
+    // As large as the file, so that no secret is left behind by a growing buffer.
+    let length = std::fs::metadata(file).map_or(0, |metadata| metadata.len());
+    let room = usize::try_from(length.min(most_bytes)).unwrap_or(0);
+    let mut bytes = Zeroizing::new(Vec::with_capacity(room.max(64 * 1024) + 64));
     let read = if file == Path::new("-") {
         std::io::stdin().take(most_bytes + 1).read_to_end(&mut bytes)
     } else {

@@ -32,8 +32,10 @@ pub(crate) fn plan_files(
     settings: &Settings,
     door: &Door,
 ) -> Result<Planned, Failure> {
-    let invalid =
-        |violations: &Violations| Failure::violations("the input is not valid", violations);
+    let invalid = |violations: &Violations| {
+        Failure::violations("the input is not valid", violations)
+            .or_hint("the fields and their bounds are in docs/reference/manifests.md")
+    };
     let mut violations = door.problems();
     let Documents { grants, mut inputs } = Documents::read(files, door.dialect, &mut violations);
     inputs.secrets_dir.clone_from(&choice.secrets_dir);

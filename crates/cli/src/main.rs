@@ -84,9 +84,7 @@ fn refuse_usage(error: &clap::Error) -> ExitCode {
         };
     }
     if wants_json() {
-        let text = error.render().to_string();
-        let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
-        Terminal::banner(Failure::usage(message).render_json().trim_end());
+        Terminal::banner(json_of(error).render_json().trim_end());
     } else {
         // Where standard error is closed there is nobody to tell.
         error.print().ok();
@@ -95,6 +93,15 @@ fn refuse_usage(error: &clap::Error) -> ExitCode {
     let command = words.find(|word| !word.to_string_lossy().starts_with('-'));
     let is_exec = command.is_some_and(|word| word == "exec");
     ExitCode::from(if is_exec { EXEC_FAILURE } else { Exit::Usage.status() })
+}
+
+/// What the parser of the flags says: the first line, and what it lists below.
+fn json_of(error: &clap::Error) -> Failure {
+    let text = error.render().to_string();
+    let mut lines = text.lines().take_while(|line| !line.starts_with("Usage:"));
+    let message = lines.next().unwrap_or_default().trim_start_matches("error: ");
+    let listed = lines.filter(|line| line.starts_with("  ")).map(str::trim);
+    listed.fold(Failure::usage(message), Failure::problem)
 }
 
 /// Whether errors were asked for as JSON, when the flags themselves could not be read.

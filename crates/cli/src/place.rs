@@ -26,7 +26,12 @@ pub(crate) fn find_destination(
 ) -> Destination {
     let (fips, dual_stack) = (args.fips || settings.fips, args.dual_stack || settings.dual_stack);
     let regional = Destination::Regional { fips, dual_stack };
-    let Some((origin, url)) = named_endpoint(args, settings) else { return regional };
+    let Some((origin, url)) = named_endpoint(args, settings) else {
+        if args.allow_http {
+            problems.push("--allow-http", "is not used: no endpoint is named");
+        }
+        return regional;
+    };
     for (path, is_asked) in [
         ("--fips or AWS_USE_FIPS_ENDPOINT", fips),
         ("--dual-stack or AWS_USE_DUALSTACK_ENDPOINT", dual_stack),

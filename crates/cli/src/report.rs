@@ -122,6 +122,11 @@ impl Failure {
         self
     }
 
+    /// A hint for when nothing more fitting was said.
+    pub(crate) fn or_hint(self, hint: &str) -> Self {
+        if self.hints.is_empty() { self.hint(hint) } else { self }
+    }
+
     /// The whole of it as one line of JSON.
     pub(crate) fn render_json(&self) -> String {
         let Self { exit, code, summary, problems, causes, hints } = self;

@@ -55,7 +55,8 @@ fn plan_of(
         }
         (None, false) => from_file(args, settings, door),
         (Some(_), false) => {
-            Err(Failure::usage("ROLE_ARN stands beside -f: the grant names the role"))
+            Err(Failure::usage("ROLE_ARN stands beside -f: the grant names the role")
+                .hint("leave one of the two out"))
         }
         (None, true) => Err(Failure::usage("there is no role")
             .hint("give a ROLE_ARN, or a file with a grant by -f")),
@@ -116,9 +117,10 @@ fn from_flags(
         check_plan(&plan, None, "--duration", "ROLE_ARN", &mut violations);
         Some(plan)
     });
-    violations
-        .into_result(plan)
-        .map_err(|found| Failure::violations("the request is not valid", &found))
+    violations.into_result(plan).map_err(|found| {
+        Failure::violations("the request is not valid", &found)
+            .or_hint("--help tells the form of each flag, docs/reference/cli.md its bounds")
+    })
 }
 
 /// What could be read of the parameters; the rest is among the violations.

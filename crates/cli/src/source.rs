@@ -4,7 +4,7 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
-use rolecall_aws::{SharedConfig, sources};
+use rolecall_aws::{Destination, SharedConfig, sources};
 use rolecall_engine::error::SourceError;
 use rolecall_engine::grant::KeysRef;
 use rolecall_engine::plan::SourceSpec;
@@ -29,6 +29,7 @@ pub(crate) enum Ambient {
 pub(crate) struct DoorSource {
     pub(crate) inputs: Arc<Inputs>,
     pub(crate) ambient: Ambient,
+    pub(crate) destination: Destination,
 }
 
 impl DoorSource {
@@ -47,7 +48,7 @@ impl DoorSource {
                 };
                 Ok(Identity::Token { token, origin: spec.to_string() })
             }
-            SourceSpec::Profile(name) => sources::profile(name, region).await,
+            SourceSpec::Profile(name) => sources::profile(name, region, &self.destination).await,
             SourceSpec::Ambient => self.ambient(region).await,
         }
     }
@@ -59,7 +60,7 @@ impl DoorSource {
                 if let Some(profile) = profile {
                     SharedConfig::load(Some(profile)).await?;
                 }
-                sources::default_chain(region).await
+                sources::default_chain(region, &self.destination).await
             }
             Ambient::Emulated(Some(identity)) => Ok(identity.clone()),
             Ambient::Emulated(None) => Err(SourceError::Missing {

@@ -236,6 +236,27 @@ mod tests {
     }
 
     #[test]
+    fn a_pattern_that_is_an_arn_is_held_against_the_arn() {
+        let guards =
+            |pattern: &str| Guards { roles: vec![pattern.parse().unwrap()], ..Guards::default() };
+        check(&guards("arn:aws:iam::111122223333:role/read*"), &session(Some(READER), None), &[]);
+        check(
+            &guards("arn:aws:iam::444455556666:role/reader"),
+            &session(Some(READER), None),
+            &["--allow-role: the session is of the role arn:aws:iam::111122223333:role/reader"],
+        );
+    }
+
+    #[test]
+    fn a_stated_expiry_is_counted_from_now() {
+        let least =
+            Guards { min_remaining: Some(SignedDuration::from_mins(30)), ..Guards::default() };
+        let mut old = session(None, Some("2026-01-01T00:20:00Z"));
+        old.received_at = now() - SignedDuration::from_hours(1);
+        check(&least, &old, &["--min-ttl: 1200 s remain of the 1800 s that are demanded"]);
+    }
+
+    #[test]
     fn an_unstated_expiry_counts_as_fifteen_minutes() {
         let least = |minutes| Guards {
             min_remaining: Some(SignedDuration::from_mins(minutes)),

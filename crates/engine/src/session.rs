@@ -313,6 +313,34 @@ mod tests {
     }
 
     #[test]
+    fn another_secret_or_token_is_another_identity() {
+        let identity = |secret: &str, token: Option<&str>| {
+            let credentials = Credentials {
+                access_key_id: "AKIAX".to_owned(),
+                secret_access_key: SecretString::from(secret),
+                session_token: token.map(SecretString::from),
+            };
+            let origin = String::new();
+            Identity::Keys { credentials, expires_at: None, origin }.fingerprint()
+        };
+        let token = |token: &str| {
+            let token = SecretString::from(token);
+            Identity::Token { token, origin: String::new() }.fingerprint()
+        };
+        let all = [
+            identity("a", None),
+            identity("b", None),
+            identity("a", Some("t")),
+            identity("a", Some("u")),
+            token("t"),
+            token("u"),
+        ];
+        let distinct: std::collections::HashSet<_> = all.into_iter().collect();
+        assert_eq!(distinct.len(), all.len());
+        assert!(identity("a", None) == identity("a", None));
+    }
+
+    #[test]
     fn a_debug_form_shows_no_secret() {
         let credentials = Credentials::accept(
             "AKIAX".to_owned(),

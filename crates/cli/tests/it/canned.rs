@@ -159,7 +159,7 @@ fn a_guard_fails_closed_where_the_reply_names_no_role() {
     let body = success("", "2030-01-01T00:00:00Z");
     let server = Canned::start(move |_| (200, body.clone()));
     let mut case = server.case();
-    case.canary("SKTEST-canary").canary("TOKTEST-canary");
+    case.issued("SKTEST-canary").issued("TOKTEST-canary");
     let ran = case.run(&["assume", ROLE, "--allow-account", "111122223333"], Sink::None);
     assert_eq!(ran.status, 3, "{}", ran.stderr);
     assert!(ran.stderr.contains("names no role"), "{}", ran.stderr);
@@ -218,6 +218,20 @@ fn a_server_that_repeats_the_request_leaks_nothing() {
 }
 
 #[test]
+fn a_server_that_knows_the_secret_leaks_it_nowhere() {
+    let server = Canned::start(|_| {
+        let body = "<ErrorResponse><Error><Code>canary-token</Code>\
+                    <Message>canary-secret</Message></Error></ErrorResponse>";
+        (403, body.to_owned())
+    });
+    let mut case = server.case();
+    case.env("AWS_SESSION_TOKEN", "canary-token").canary("canary-token");
+    let ran = case.run(&["assume", ROLE], Sink::None);
+    assert_eq!(ran.status, 3, "{}", ran.stderr);
+    assert_eq!(ran.stderr.matches("[redacted]").count(), 2, "{}", ran.stderr);
+}
+
+#[test]
 fn half_a_success_leaks_nothing() {
     for (name, body) in [
         ("a broken expiry", success("", "soon")),
@@ -228,7 +242,7 @@ fn half_a_success_leaks_nothing() {
     ] {
         let server = Canned::start(move |_| (200, body.clone()));
         let mut case = server.case();
-        case.canary("SKTEST-canary").canary("TOKTEST-canary");
+        case.issued("SKTEST-canary").issued("TOKTEST-canary");
         let ran = case.run(&["assume", ROLE, "-v"], Sink::Stdout);
         assert_eq!(ran.status, 4, "{name}: {}", ran.stderr);
         assert!(ran.stdout.is_empty(), "{name}");
@@ -249,7 +263,9 @@ fn swapped_keys_are_neither_sent_nor_shown() {
 
 #[test]
 fn an_answer_that_never_stops_is_refused() {
-    let server = Canned::start(|_| (200, format!("<A>{}</A>", "x".repeat(3 * 1024 * 1024))));
+    let server = Canned::start(|_| {
+        (200, success(&format!("<!--{}-->", "x".repeat(2 * 1024 * 1024)), "2030-01-01T00:00:00Z"))
+    });
     let ran = server.case().run(&["assume", ROLE], Sink::None);
     assert_eq!(ran.status, 4, "{}", ran.stderr);
 }
@@ -262,6 +278,8 @@ fn each_form_of_a_regions_address_is_called() {
         (&["--fips"], "sts-fips.eu-west-1.amazonaws.com:443"),
         (&["--dual-stack"], "sts.eu-west-1.api.aws:443"),
         (&["--fips", "--dual-stack"], "sts-fips.eu-west-1.api.aws:443"),
+        // The hop that the profile itself makes.
+        (&["--fips", "--profile", "p"], "sts-fips.eu-west-1.amazonaws.com:443"),
     ] {
         let asked = Arc::new(std::sync::Mutex::new(String::new()));
         let seen = Arc::clone(&asked);
@@ -271,9 +289,14 @@ fn each_form_of_a_regions_address_is_called() {
         });
         let mut case = proxy.case();
         case.unset("AWS_ENDPOINT_URL_STS").env("HTTPS_PROXY", &proxy.url);
+        case.file(
+            "config",
+            format!("[profile p]\nrole_arn = {ROLE}\ncredential_source = Environment\n"),
+        );
+        case.env("AWS_CONFIG_FILE", case.folder("work").join("config").display().to_string());
         let arguments: Vec<&str> = ["assume", ROLE].iter().chain(flags).copied().collect();
         let ran = case.run(&arguments, Sink::None);
-        assert_eq!(ran.status, 4, "{}", ran.stderr);
+        assert_eq!(ran.status, 4, "{flags:?}: {}", ran.stderr);
         assert!(asked.lock().unwrap().starts_with(&format!("CONNECT {host} ")), "{flags:?}");
     }
 }

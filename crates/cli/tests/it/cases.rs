@@ -64,7 +64,8 @@ fn check(input: &BadInput) {
         case.file("huge.yaml", "#".repeat(input.huge));
     }
     if let Some((subject, lifetime)) = &input.token {
-        case.file("token.jwt", token(subject, *lifetime));
+        let token = token(subject, *lifetime);
+        case.canary(&token).file("token.jwt", token);
     }
     for (name, value) in &input.env {
         case.env(name, value);
@@ -77,6 +78,8 @@ fn check(input: &BadInput) {
     sts.add_canaries(&mut case);
     case.search(&ran, sink);
     assert_eq!(ran.stdout.is_empty(), !input.succeeds, "{}: {}", input.name, ran.stdout);
+    let has_hint = ran.stderr.contains("hint") || ran.stderr.contains("try '--help'");
+    assert!(has_hint || input.succeeds, "{} has no hint: {}", input.name, ran.stderr);
     let mut settings = insta::Settings::clone_current();
     settings.add_filter(r"127\.0\.0\.1:\d+", "127.0.0.1:[PORT]");
     settings.add_filter(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "[TIME]");

@@ -89,6 +89,49 @@ fn what_is_just_inside_the_bounds_is_sent() {
     assert_eq!(asked, [900, 43_200, 43_200]);
 }
 
+/// What was asked reaches STS whole: a policy that is lost would make the session wider.
+#[test]
+fn every_flag_reaches_sts() {
+    let sts = Sts::start();
+    let deployer = "arn:aws:iam::111122223333:role/deployer";
+    let policy =
+        r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"*","Resource":"*"}]}"#;
+    let arguments = [
+        "assume",
+        deployer,
+        "--policy",
+        policy,
+        "--policy-arn",
+        "arn:aws:iam::aws:policy/ReadOnlyAccess",
+        "--tag",
+        "a=b",
+        "--transitive-tag",
+        "a",
+        "--source-identity",
+        "alice",
+        "--external-id",
+        "id",
+    ];
+    succeed(&sts, &mut sts.alice(), &arguments);
+    let sent = sts.emulator.requests()[0].parameters.clone();
+    for parameter in [
+        "Policy",
+        "PolicyArns.member.1.arn",
+        "Tags.member.1.Key",
+        "Tags.member.1.Value",
+        "TransitiveTagKeys.member.1",
+        "SourceIdentity",
+        "ExternalId",
+    ] {
+        assert!(sent.iter().any(|name| name == parameter), "{parameter}: {sent:?}");
+    }
+    // Of our own accord nothing optional but the duration.
+    succeed(&sts, &mut sts.alice(), &["assume", deployer]);
+    let mut sent = sts.emulator.requests()[1].parameters.clone();
+    sent.sort_unstable();
+    assert_eq!(sent, ["Action", "DurationSeconds", "RoleArn", "RoleSessionName", "Version"]);
+}
+
 /// W5-07.
 #[test]
 fn a_chain_sends_each_hop_its_own_parameters() {
@@ -131,7 +174,24 @@ fn a_temporary_caller_is_refused_a_long_duration_before_the_call() {
 fn exec_gives_the_child_its_credentials_and_nothing_of_another_identity() {
     let sts = Sts::start();
     let mut case = sts.alice();
-    for name in ["AWS_PROFILE", "AWS_ROLE_ARN", "AWS_CONTAINER_CREDENTIALS_FULL_URI"] {
+    let others = [
+        "AWS_SECURITY_TOKEN",
+        "AWS_CREDENTIAL_EXPIRATION",
+        "AWS_SESSION_EXPIRATION",
+        "AWS_PROFILE",
+        "AWS_DEFAULT_PROFILE",
+        "AWS_ROLE_ARN",
+        "AWS_ROLE_SESSION_NAME",
+        "AWS_WEB_IDENTITY_TOKEN_FILE",
+        "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+        "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+        "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+        "AWS_CREDENTIAL_FILE",
+        "AWS_ACCOUNT_ID",
+        "AWS_CREDENTIAL_SCOPE",
+    ];
+    for name in others {
         case.env(name, "other");
     }
     case.file("config", "[profile other]\nregion = us-east-1\n");
@@ -179,6 +239,8 @@ fn the_profiles_region_and_keys_are_used() {
     let ran = succeed(&sts, &mut case, &["exec", HUB, "--profile", "target", "--", "env"]);
     assert!(ran.stdout.contains("AWS_REGION=eu-north-1\n"), "{}", ran.stdout);
     assert_eq!(sts.emulator.requests()[0].region.as_deref(), Some("eu-north-1"));
+    let ran = succeed(&sts, &mut case, &["assume", HUB, "--profile", "target", "-o", "json"]);
+    assert!(ran.stdout.contains(":assumed-role/hub/"), "{}", ran.stdout);
 }
 
 #[test]
@@ -229,8 +291,10 @@ fn half_a_key_is_not_passed_over() {
 
 #[test]
 fn exec_beside_the_emulator_passes_the_status_on() {
-    let case = Case::new();
-    let script = "test -n \"$AWS_ENDPOINT_URL_STS\" && exit 7";
+    let mut case = Case::new();
+    case.env("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true").env("NO_PROXY", "example.net");
+    let script = "test -n \"$AWS_ENDPOINT_URL_STS\" && test \"$NO_PROXY\" = 127.0.0.1 && \
+                  test -z \"$AWS_IGNORE_CONFIGURED_ENDPOINT_URLS\" && exit 7";
     let ran = case.run(&["exec", HUB, "--emulate", "-q", "--", "sh", "-c", script], Sink::Stdout);
     assert_eq!(ran.status, 7, "{}", ran.stderr);
     let ran =

@@ -2,7 +2,8 @@
 //!
 //! Every run has its own home, working and temporary folder and nothing of our environment but
 //! what the case gives. Standard error, logs and files are searched for every canary: raw, base64,
-//! URL- and JSON-escaped. Standard output is searched too, unless credentials were asked for.
+//! URL- and JSON-escaped. Standard output is searched too: for what went in always, for what STS
+//! gave unless it was asked for.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -75,8 +76,8 @@ impl Sts {
     /// Registers everything that this STS has handed out.
     pub(crate) fn add_canaries(&self, case: &mut Case) {
         for issued in self.emulator.issued() {
-            case.canary(&issued.secret_access_key);
-            case.canary(&issued.session_token);
+            case.issued(&issued.secret_access_key);
+            case.issued(&issued.session_token);
         }
     }
 }
@@ -94,7 +95,10 @@ pub(crate) enum Sink {
 pub(crate) struct Case {
     root: tempfile::TempDir,
     environment: BTreeMap<String, String>,
+    /// Secrets that went in: they may come out nowhere.
     canaries: Vec<String>,
+    /// Secrets that STS gave: they may come out where they were asked for.
+    issued: Vec<String>,
     stdin: Option<PathBuf>,
 }
 
@@ -112,8 +116,13 @@ impl Case {
         for folder in ["home", "work", "tmp"] {
             std::fs::create_dir(root.path().join(folder)).unwrap();
         }
-        let mut case =
-            Self { root, environment: BTreeMap::new(), canaries: Vec::new(), stdin: None };
+        let mut case = Self {
+            root,
+            environment: BTreeMap::new(),
+            canaries: Vec::new(),
+            issued: Vec::new(),
+            stdin: None,
+        };
         case.env("HOME", case.folder("home").display().to_string());
         case.env("TMPDIR", case.folder("tmp").display().to_string());
         case.env("PATH", "/usr/bin:/bin");
@@ -157,6 +166,11 @@ impl Case {
         self
     }
 
+    pub(crate) fn issued(&mut self, secret: &str) -> &mut Self {
+        self.issued.push(secret.to_owned());
+        self
+    }
+
     /// The command, for tests that need to talk to it while it runs.
     pub(crate) fn command<S: AsRef<OsStr>>(&self, arguments: &[S]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_rolecall"));
@@ -185,12 +199,18 @@ impl Case {
     /// The search alone, for canaries that became known after the run.
     #[track_caller]
     pub(crate) fn search(&self, ran: &Ran, sink: Sink) {
-        for canary in &self.canaries {
+        for canary in self.canaries.iter().chain(&self.issued) {
             for form in forms(canary) {
                 assert!(!ran.stderr.contains(&form), "a secret is on standard error");
-                if sink == Sink::None {
-                    assert!(!ran.stdout.contains(&form), "a secret is on standard output");
-                }
+            }
+        }
+        let of_stdout = self.canaries.iter().chain(match sink {
+            Sink::Stdout => [].iter(),
+            Sink::None => self.issued.iter(),
+        });
+        for canary in of_stdout {
+            for form in forms(canary) {
+                assert!(!ran.stdout.contains(&form), "a secret is on standard output");
             }
         }
     }

@@ -133,6 +133,8 @@ fn a_service_account_goes_through_its_own_role() {
             ("AssumeRole".to_owned(), "team-a.target".to_owned()),
         ]
     );
+    let asked: Vec<_> = sts.emulator.requests().iter().map(|r| r.duration_seconds).collect();
+    assert_eq!(asked, [Some(3_600), Some(3_600)]);
 }
 
 /// One hop, for longer than a chained one could last; W5-28: the duration is sent.
@@ -250,6 +252,39 @@ fn secrets_may_come_from_a_directory_and_manifests_from_standard_input() {
     case.file("a.yaml", grant("hub", &keyed("hub", &json!({})))).stdin("a.yaml");
     case.file("secrets/base/id", ALICE_KEY_ID).file("secrets/base/secret", &sts.alice_secret);
     generate(&sts, &mut case, &["-f", "-", "--secrets-dir", "secrets"]);
+}
+
+#[test]
+fn a_second_factor_is_sent_with_its_device() {
+    let sts = Sts::start();
+    let mut case = bare(&sts);
+    let parameters =
+        json!({"serialNumber": "arn:aws:iam::111122223333:mfa/alice", "tokenCode": "123456"});
+    let spec = keyed("x", &json!({"role": null, "requestParameters": parameters}));
+    let text = grant("own", &spec).replace("STSAssumeRoleToken", "STSSessionToken");
+    case.file("a.yaml", key_secret(&sts) + &text);
+    // The emulated world has no devices yet.
+    let ran = case.run(&["generate", "-f", "a.yaml"], Sink::None);
+    assert_eq!(ran.status, 3, "{}", ran.stderr);
+    let sent = sts.emulator.requests()[0].parameters.clone();
+    for parameter in ["SerialNumber", "TokenCode"] {
+        assert!(sent.iter().any(|name| name == parameter), "{sent:?}");
+    }
+}
+
+/// Invariant 13: only files that the command line names.
+#[test]
+fn emulated_grants_take_no_token_from_the_environment() {
+    let sts = Sts::start();
+    let mut case = Case::new();
+    let own = json!({"region": "eu-west-1", "role": format!("{ROLE}/web"),
+        "auth": {"jwt": {"serviceAccountRef": {"name": "app"}}}});
+    case.file("a.yaml", account("web") + &grant("web", &own)).file("token", token(&sts));
+    let path = case.folder("work").join("token").display().to_string();
+    case.env("AWS_WEB_IDENTITY_TOKEN_FILE", path);
+    let ran = case.run(&["generate", "-f", "a.yaml", "--emulate"], Sink::None);
+    assert_eq!(ran.status, 2, "{}", ran.stderr);
+    assert!(ran.stderr.contains("there is no token of ServiceAccount app"), "{}", ran.stderr);
 }
 
 #[test]

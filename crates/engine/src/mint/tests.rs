@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 use super::*;
 use crate::arn::{Dialect, RoleArn};
@@ -31,6 +31,14 @@ struct World {
     spoke_refusal: Mutex<Option<StsFailure>>,
     /// Whether the source's keys are those of a session.
     is_temporary: bool,
+    /// The secret of the source's keys, or its token.
+    secret: Mutex<String>,
+    /// Whether the source has a token instead of keys.
+    has_token: bool,
+    /// How long sessions live; an hour by default.
+    lifetime: Option<SignedDuration>,
+    /// Who signed each AssumeRole, and for which role.
+    signed: Mutex<Vec<(String, String)>>,
 }
 
 impl World {
@@ -38,7 +46,7 @@ impl World {
         let received_at = self.now();
         Session {
             credentials: keys(true),
-            expires_at: Some(received_at + SignedDuration::from_hours(1)),
+            expires_at: Some(received_at + self.lifetime.unwrap_or(SignedDuration::from_hours(1))),
             received_at,
             assumed_role: None,
             packed_policy_percent: None,
@@ -71,7 +79,11 @@ impl Source for World {
         async move {
             self.identity_calls.fetch_add(1, Ordering::SeqCst);
             tokio::time::sleep(Duration::from_secs(1)).await;
-            let credentials = keys(self.is_temporary);
+            let secret = SecretString::from(self.secret.lock().unwrap().as_str());
+            if self.has_token {
+                return Ok(Identity::Token { token: secret, origin: spec.to_string() });
+            }
+            let credentials = Credentials { secret_access_key: secret, ..keys(self.is_temporary) };
             Ok(Identity::Keys { credentials, expires_at: None, origin: spec.to_string() })
         }
         .boxed()
@@ -82,10 +94,12 @@ impl Aws for World {
     fn assume_role<'a>(
         &'a self,
         _: &'a Region,
-        _: &'a Credentials,
+        caller: &'a Credentials,
         request: &'a RoleRequest,
     ) -> BoxFuture<'a, Result<Session, StsFailure>> {
         async move {
+            let role = request.role.as_str().to_owned();
+            self.signed.lock().unwrap().push((caller.access_key_id.clone(), role));
             let is_hub = request.role.as_str() == HUB;
             let calls = if is_hub { &self.hub_calls } else { &self.spoke_calls };
             calls.fetch_add(1, Ordering::SeqCst);
@@ -95,7 +109,11 @@ impl Aws for World {
             } else {
                 self.spoke_refusal.lock().unwrap().take()
             };
-            refusal.map_or_else(|| Ok(self.session()), Err)
+            let mut session = self.session();
+            // Each session's key names its role and its number.
+            let number = self.signed.lock().unwrap().len();
+            session.credentials.access_key_id = format!("{}#{number}", request.role.as_str());
+            refusal.map_or(Ok(session), Err)
         }
         .boxed()
     }
@@ -103,10 +121,22 @@ impl Aws for World {
     fn assume_role_with_web_identity<'a>(
         &'a self,
         _: &'a Region,
-        _: &'a SecretString,
+        token: &'a SecretString,
         _: &'a WebIdentityRequest,
     ) -> BoxFuture<'a, Result<Session, StsFailure>> {
-        async { Ok(self.session()) }.boxed()
+        async move {
+            self.hub_calls.fetch_add(1, Ordering::SeqCst);
+            // Whoever is refused gets another token next time.
+            if token.expose_secret() == "old" {
+                "new".clone_into(&mut self.secret.lock().unwrap());
+                return Err(refused("InvalidIdentityToken", 400));
+            }
+            if token.expose_secret() == "bad" {
+                return Err(refused("InvalidIdentityToken", 400));
+            }
+            Ok(self.session())
+        }
+        .boxed()
     }
 
     fn session_token<'a>(
@@ -232,4 +262,86 @@ async fn a_denial_of_a_chained_hop_names_the_callers_role() {
     let error = minter.mint(&hub_and_spoke()).await.unwrap_err();
     assert_eq!(error.to_string(), format!("could not assume {SPOKE} as {HUB}"));
     assert!(error.hint().unwrap().contains(&format!("the caller's role {HUB}")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_identity_shares_no_prefix() {
+    let (world, minter) = minter(World::default());
+    minter.mint(&hub_and_spoke()).await.unwrap();
+    "another".clone_into(&mut world.secret.lock().unwrap());
+    minter.mint(&hub_and_spoke()).await.unwrap();
+    assert_eq!(world.hub_calls.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_region_shares_no_prefix() {
+    let (world, minter) = minter(World::default());
+    for region in ["eu-west-1", "us-east-1", "eu-west-1"] {
+        let plan = Plan { region: Region::parse(region).unwrap(), ..hub_and_spoke() };
+        minter.mint(&plan).await.unwrap();
+    }
+    assert_eq!(world.hub_calls.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_hop_is_signed_by_the_one_before_it() {
+    const MIDDLE: &str = "arn:aws:iam::111122223333:role/middle";
+    let (world, minter) = minter(World::default());
+    let mut plan = hub_and_spoke();
+    plan.prefix.push(Hop::AssumeRole(request(MIDDLE)));
+    minter.mint(&plan).await.unwrap();
+    // The whole prefix is remembered, and a chain that leaves it out has a prefix of its own.
+    minter.mint(&plan).await.unwrap();
+    minter.mint(&hub_and_spoke()).await.unwrap();
+    let signed = world.signed.lock().unwrap().clone();
+    let signed: Vec<(&str, &str)> =
+        signed.iter().map(|(by, role)| (by.split('#').next().unwrap(), role.as_str())).collect();
+    assert_eq!(
+        signed,
+        [("AKIAX", HUB), (HUB, MIDDLE), (MIDDLE, SPOKE), (MIDDLE, SPOKE), (HUB, SPOKE)]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_short_prefix_is_used_for_half_its_life() {
+    let lifetime = Some(SignedDuration::from_secs(60));
+    let (world, minter) = minter(World { lifetime, ..World::default() });
+    for (seconds, calls) in [(0, 1), (29, 1), (30, 2)] {
+        world.seconds.store(seconds, Ordering::SeqCst);
+        minter.mint(&hub_and_spoke()).await.unwrap();
+        assert_eq!(world.hub_calls.load(Ordering::SeqCst), calls, "{seconds}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_that_is_refused_is_read_anew_once() {
+    let plan = || {
+        let source = SourceSpec::Token { file: "token".into(), account: None };
+        let region = Region::parse("eu-west-1").unwrap();
+        Plan::assume_role_with_token(region, source, Vec::new(), request(HUB)).unwrap()
+    };
+    let start = |secret: &str| {
+        let secret = Mutex::new(secret.to_owned());
+        minter(World { has_token: true, secret, ..World::default() })
+    };
+    let (world, minter) = start("old");
+    assert!(minter.mint(&plan()).await.is_ok());
+    assert_eq!(world.hub_calls.load(Ordering::SeqCst), 2);
+    // The same token again is not worth a call.
+    let (world, minter) = start("bad");
+    assert_eq!(minter.mint(&plan()).await.unwrap_err().code(), "invalid-token");
+    assert_eq!(world.hub_calls.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_sources_are_two_identities() {
+    let (world, minter) = minter(World::default());
+    let other = Plan { source: SourceSpec::Profile("other".to_owned()), ..hub_and_spoke() };
+    let (one, two) = tokio::join!(minter.mint(&other), async {
+        let plan = hub_and_spoke();
+        minter.mint(&plan).await
+    });
+    assert_eq!(one.unwrap().origin, "profile other");
+    assert_eq!(two.unwrap().origin, "default chain");
+    assert_eq!(world.identity_calls.load(Ordering::SeqCst), 2);
 }

@@ -110,6 +110,20 @@ proptest! {
     }
 
     #[test]
+    fn fish_reads_back_any_value(value in "[^\\n\\r]{0,40}") {
+        let text = shell(&[("NAME", Text::new(value.clone()))], Dialect::Fish);
+        let word = text.strip_prefix("set -gx NAME '").unwrap().strip_suffix("';\n").unwrap();
+        let mut read = String::new();
+        let mut characters = word.chars();
+        while let Some(character) = characters.next() {
+            // In single quotes fish knows two escapes, and no quote of its own may be left.
+            prop_assert_ne!(character, '\'');
+            read.push(if character == '\\' { characters.next().unwrap() } else { character });
+        }
+        prop_assert_eq!(read, value);
+    }
+
+    #[test]
     fn powershell_reads_back_any_value(value in "[^\\n\\r]{0,40}") {
         let text = shell(&[("NAME", Text::new(value.clone()))], Dialect::PowerShell);
         let word = text.strip_prefix("$env:NAME = '").unwrap().strip_suffix("'\n").unwrap();

@@ -106,3 +106,27 @@ fn a_token_asks_for_the_first_role_of_a_chain() {
         Err(PlanError::NotWithWebIdentity { parameters, .. }) if parameters == ["externalID"]
     ));
 }
+
+#[test]
+fn a_chain_of_an_account_with_the_role_itself_is_no_single_hop() {
+    let role = RoleArn::parse(READER, Dialect::Aws).unwrap();
+    let (region, source) = (region("eu-west-1"), SourceSpec::Ambient);
+    let via = vec![request(HUB)];
+    let plan = Plan::assume_role_with_web_identity(region, source, &role, via, request(READER));
+    assert_eq!(plan.hops().count(), 3);
+}
+
+#[test]
+fn a_session_token_needs_a_users_own_keys() {
+    let request = SessionTokenRequest::default();
+    let plan = Plan::session_token(region("eu-west-1"), SourceSpec::Ambient, request);
+    assert_eq!(plan.check_caller(Caller::LongTerm), Ok(()));
+    assert_eq!(plan.check_caller(Caller::Temporary), Err(PlanError::SessionTokenOfSession));
+}
+
+#[test]
+fn an_earlier_role_of_another_partition_is_seen_too() {
+    let via = vec![request("arn:aws-cn:iam::111122223333:role/hub")];
+    let plan = Plan::assume_role(region("eu-west-1"), SourceSpec::Ambient, via, request(READER));
+    assert!(matches!(plan.check().unwrap_err().as_slice(), [PlanError::OtherPartition { .. }]));
+}

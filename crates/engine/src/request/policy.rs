@@ -1,5 +1,7 @@
 //! Session policies: what a session may do at most.
 
+use serde_json::Value;
+
 use crate::violation::{ARN_TEXT, InvalidText, TextRule};
 
 /// An inline session policy: a JSON policy of 1 to 2,048 characters.
@@ -14,11 +16,14 @@ impl SessionPolicy {
     /// [`InvalidPolicy`] when STS would refuse it for its length, its characters or its form.
     pub fn parse(text: &str) -> Result<Self, InvalidPolicy> {
         POLICY.check(text)?;
-        let value: serde_json::Value = serde_json::from_str(text).map_err(|error| {
-            InvalidPolicy::NotJson { line: error.line(), column: error.column() }
+        let value: Value = serde_json::from_str(text).map_err(|error| InvalidPolicy::NotJson {
+            line: error.line(),
+            column: error.column(),
         })?;
-        if value.get("Statement").is_none() {
-            return Err(InvalidPolicy::NoStatement);
+        match value.get("Statement") {
+            Some(Value::Object(_)) => {}
+            Some(Value::Array(statements)) if !statements.is_empty() => {}
+            _ => return Err(InvalidPolicy::NoStatement),
         }
         Ok(Self(text.to_owned()))
     }
@@ -86,7 +91,9 @@ mod tests {
 
     #[test]
     fn a_policy_is_json_with_a_statement() {
-        assert!(SessionPolicy::parse(r#"{"Version":"2012-10-17","Statement":[]}"#).is_ok());
+        assert!(SessionPolicy::parse(r#"{"Version":"2012-10-17","Statement":[{}]}"#).is_ok());
+        assert!(SessionPolicy::parse(r#"{"Statement":{}}"#).is_ok());
+        assert_eq!(SessionPolicy::parse(r#"{"Statement":[]}"#), Err(InvalidPolicy::NoStatement));
         assert_eq!(SessionPolicy::parse("{}"), Err(InvalidPolicy::NoStatement));
         assert_eq!(
             SessionPolicy::parse("{'a': 1}"),
