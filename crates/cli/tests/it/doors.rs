@@ -132,22 +132,30 @@ fn every_flag_reaches_sts() {
     assert_eq!(sent, ["Action", "DurationSeconds", "RoleArn", "RoleSessionName", "Version"]);
 }
 
-/// W5-07.
+/// W5-07: two roles before the target, each with parameters of its own.
 #[test]
 fn a_chain_sends_each_hop_its_own_parameters() {
     let sts = Sts::start();
-    let via = format!(r#"{{"role":"{HUB}","requestParameters":{{"roleSessionName":"first"}}}}"#);
-    let spoke = "arn:aws:iam::444455556666:role/spoke";
-    succeed(&sts, &mut sts.alice(), &["assume", spoke, "--via", &via, "--session-name", "second"]);
-    let hops: Vec<_> = sts
-        .emulator
-        .requests()
+    let deployer = "arn:aws:iam::111122223333:role/deployer";
+    let via = |role: &str, name: &str| {
+        format!(r#"{{"role":"{role}","requestParameters":{{"roleSessionName":"{name}"}}}}"#)
+    };
+    let (first, second) = (via(HUB, "first"), via(deployer, "second"));
+    let arguments =
+        ["assume", deployer, "--via", &first, "--via", &second, "--session-name", "third"];
+    succeed(&sts, &mut sts.alice(), &arguments);
+    let requests = sts.emulator.requests();
+    let hops: Vec<_> = requests
         .iter()
-        .map(|request| (request.role.clone().unwrap(), request.session_name.clone().unwrap()))
+        .map(|request| (request.caller.as_deref(), request.session_name.as_deref()))
         .collect();
     assert_eq!(
         hops,
-        [(HUB.to_owned(), "first".to_owned()), (spoke.to_owned(), "second".to_owned())]
+        [
+            (Some("arn:aws:iam::111122223333:user/alice"), Some("first")),
+            (Some("arn:aws:sts::111122223333:assumed-role/hub/first"), Some("second")),
+            (Some("arn:aws:sts::111122223333:assumed-role/deployer/second"), Some("third")),
+        ]
     );
 }
 

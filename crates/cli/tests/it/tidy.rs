@@ -55,6 +55,29 @@ fn modules_of_the_engine_use_only_those_above_them() {
 }
 
 #[test]
+fn the_engine_does_no_io() {
+    for (path, text) in sources().iter().filter(|(path, _)| path.starts_with("crates/engine/src")) {
+        for door in [
+            "std::fs",
+            "std::net",
+            "std::env",
+            "std::process",
+            "std::io",
+            "tokio::fs",
+            "tokio::net",
+        ] {
+            assert!(!text.contains(door), "{path} uses {door}");
+        }
+    }
+}
+
+#[test]
+fn the_architecture_is_read_at_one_sitting() {
+    let page = std::fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    assert!(page.lines().count() <= 200);
+}
+
+#[test]
 fn no_sdk_error_is_formatted_by_its_debug_form() {
     for (path, text) in sources().iter().filter(|(path, _)| path.starts_with("crates/aws/")) {
         for debug in
