@@ -138,12 +138,13 @@ impl CallFacts {
             None => format!("the caller (credentials from {})", self.origin),
         };
         let external_id = if self.has_external_id {
-            ", with just this external ID,"
+            "the external ID must be the one it asks for"
         } else {
-            " (no external ID was sent, if it asks for one)"
+            "no external ID was sent, if it asks for one"
         };
         format!(
-            "the trust policy of {role} must admit {caller}{external_id} and the caller's own policies must allow sts:AssumeRole on it"
+            "the trust policy of {role} must admit {caller}, and the caller's own policies must \
+             allow sts:AssumeRole on it; {external_id}"
         )
     }
 }
