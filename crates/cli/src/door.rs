@@ -39,6 +39,8 @@ pub(crate) struct Door {
     endpoint_origin: &'static str,
     guards: Guards,
     region: Option<Region>,
+    /// Whether it is said already why there is no region.
+    is_region_told: bool,
     /// Whether the region is a flag's, which must not be lost beside a manifest's own.
     has_region_flag: bool,
     profile_variable: Option<String>,
@@ -73,6 +75,7 @@ impl Door {
                 endpoint_origin: "--emulate",
                 guards,
                 region: region.or_else(|| Some(emulation.region().clone())),
+                is_region_told: false,
                 has_region_flag: args.region.is_some(),
                 emulation: Some(emulation),
                 profile_variable: None,
@@ -82,12 +85,15 @@ impl Door {
         problems.extend(settings.problems.clone());
         let endpoint = named_endpoint(args, settings);
         let endpoint_origin = endpoint.map_or("", |(origin, _)| origin);
+        let known_problems = problems.len();
         let region = find_region(args, settings, endpoint.is_some(), &mut problems).await;
+        let is_region_told = problems.len() > known_problems;
         Ok(Self {
             terminal,
             dialect: if endpoint.is_some() { Dialect::Compatible } else { Dialect::Aws },
             default_source,
             region,
+            is_region_told,
             destination: find_destination(args, settings, &mut problems),
             endpoint_origin,
             guards,
@@ -115,8 +121,7 @@ impl Door {
             violations.push(path, "stands beside --region: the grant says already where to ask");
         }
         let region = own.or(self.region.as_ref()).cloned();
-        // A region that is there but wrong is among the door's problems already.
-        if region.is_none() && self.problems.is_empty() {
+        if region.is_none() && !self.is_region_told {
             let hint = "give --region, or set AWS_REGION; no other profile's region is inherited";
             violations.push_with_hint(path, "there is no region", hint);
         }
