@@ -1,7 +1,7 @@
 //! `assume`: prints the credentials of a role.
 
 use rolecall_engine::output::{
-    Dialect, Text, assume_role_json, credential_process, dotenv, shell, variables,
+    Dialect, Text, assume_role_json, credential_process, key_lines, shell, variables,
 };
 
 use crate::args::{AssumeArgs, AssumeOutput};
@@ -35,7 +35,7 @@ fn encode(answer: &Answer, output: AssumeOutput) -> Result<Text, Failure> {
         AssumeOutput::Env => Ok(shell(&variables(), Dialect::Posix)),
         AssumeOutput::Fish => Ok(shell(&variables(), Dialect::Fish)),
         AssumeOutput::Powershell => Ok(shell(&variables(), Dialect::PowerShell)),
-        AssumeOutput::Dotenv => Ok(dotenv(&variables())),
+        AssumeOutput::Dotenv => Ok(key_lines(&variables())),
         AssumeOutput::Json => assume_role_json(session).map_err(|error| unexpected(&error)),
         AssumeOutput::CredentialProcess => {
             credential_process(session).map_err(|error| unexpected(&error))

@@ -6,7 +6,7 @@ mod json;
 mod shell;
 
 pub use json::{KeyMap, assume_role_json, credential_process, pretty};
-pub use shell::{Dialect, dotenv, key_lines, shell};
+pub use shell::{Dialect, key_lines, shell};
 
 use secrecy::ExposeSecret;
 use zeroize::Zeroizing;

@@ -26,8 +26,8 @@ pub struct CallFacts {
     pub has_external_id: bool,
     /// Whether a session policy was sent.
     pub has_policy: bool,
-    /// Whether session tags were sent.
-    pub has_tags: bool,
+    /// Whether an MFA code was sent.
+    pub has_mfa: bool,
     /// Issuer, audience, subject and expiry of the web identity token, for people.
     pub token_claims: Option<String>,
 }
@@ -35,16 +35,16 @@ pub struct CallFacts {
 impl CallFacts {
     /// The facts of `hop`; the caller's are filled in by the one who makes the call.
     pub fn of(hop: &Hop, region: &Region, origin: &str) -> Self {
-        let (has_external_id, has_policy, has_tags) = match hop {
+        let (has_external_id, has_policy, has_mfa) = match hop {
             Hop::AssumeRole(request) => (
                 request.external_id.is_some(),
                 request.policy.is_some() || !request.policy_arns.is_empty(),
-                !request.tags.is_empty(),
+                false,
             ),
             Hop::WebIdentity(request) => {
                 (false, request.policy.is_some() || !request.policy_arns.is_empty(), false)
             }
-            Hop::SessionToken(_) => (false, false, false),
+            Hop::SessionToken(request) => (false, false, request.mfa.is_some()),
         };
         Self {
             operation: hop.operation(),
@@ -55,7 +55,7 @@ impl CallFacts {
             origin: origin.to_owned(),
             has_external_id,
             has_policy,
-            has_tags,
+            has_mfa,
             token_claims: None,
         }
     }
@@ -118,7 +118,11 @@ impl CallFacts {
     /// AWS names the action that was refused and not the reason; what was sent narrows it down.
     fn after_denial(&self, message: &str) -> String {
         let Some(role) = &self.role else {
-            let hint = "check the MFA device and take a new code: each works once";
+            let hint = if self.has_mfa {
+                "check the MFA device and take a new code: each works once"
+            } else {
+                "GetSessionToken needs a user's own keys, and no policy can allow or deny it"
+            };
             return hint.to_owned();
         };
         if message.contains("sts:TagSession") {
