@@ -73,11 +73,10 @@ pub async fn default_chain(
         }
         match within(MOST_WAIT, place.credentials(&config)).await {
             Ok(credentials) => return identity(&credentials, place.name().to_owned()),
-            Err(_) if place == Place::Environment && half_of_a_key().is_some() => {
-                let what = half_of_a_key().unwrap_or_default();
-                return Err(SourceError::Missing { what, hint: Some(HALF_A_KEY.to_owned()) });
-            }
             Err(error) if place.has_nothing(&error) => {
+                if place == Place::Environment {
+                    refuse_half_a_key()?;
+                }
                 tried.push(Attempt { source: place.name(), reason: place.reason(&error) });
             }
             Err(error) => return Err(failed(place.name().to_owned(), &error)),
@@ -139,7 +138,10 @@ impl Place {
                 "AWS_WEB_IDENTITY_TOKEN_FILE or AWS_ROLE_ARN is not set".to_owned()
             }
             Self::Container => "AWS_CONTAINER_CREDENTIALS_FULL_URI is not set".to_owned(),
-            Self::Instance => reason_of(error),
+            Self::Instance => match error {
+                CredentialsError::ProviderTimedOut(_) => "nothing answered within 1 s".to_owned(),
+                error => reason_of(error),
+            },
         }
     }
 
@@ -174,8 +176,9 @@ async fn instance(config: &ProviderConfig) -> Result<SdkCredentials, Credentials
     let client = imds::Client::builder()
         .configure(config)
         .max_attempts(1)
-        .connect_timeout(MOST)
-        .read_timeout(MOST)
+        // The whole attempt is bounded below, so that it always ends with the same words.
+        .connect_timeout(MOST * 2)
+        .read_timeout(MOST * 2)
         .build();
     let provider = ImdsCredentialsProvider::builder().configure(config).imds_client(client).build();
     within(MOST, provider.provide_credentials()).await
@@ -193,16 +196,20 @@ async fn within(
 }
 
 /// A key that is only half there must not fall through to somebody else's identity.
-fn half_of_a_key() -> Option<String> {
+fn refuse_half_a_key() -> Result<(), SourceError> {
     const ID: &str = "AWS_ACCESS_KEY_ID";
     const SECRET: &str = "AWS_SECRET_ACCESS_KEY";
     let environment = Env::real();
     let is_set = |name| environment.get(name).is_ok_and(|value| !value.trim().is_empty());
-    match (is_set(ID), is_set(SECRET)) {
-        (true, false) => Some(format!("{ID} is set and {SECRET} is not")),
-        (false, true) => Some(format!("{SECRET} is set and {ID} is not")),
-        _ => None,
-    }
+    let (set, missing) = match (is_set(ID), is_set(SECRET)) {
+        (true, false) => (ID, SECRET),
+        (false, true) => (SECRET, ID),
+        _ => return Ok(()),
+    };
+    Err(SourceError::Missing {
+        what: format!("{set} is set and {missing} is not"),
+        hint: Some("set both, or neither".to_owned()),
+    })
 }
 
 /// A profile whose `credential_process` is rolecall on the same profile would run itself for ever.
@@ -314,7 +321,6 @@ fn reason_of(error: &CredentialsError) -> String {
 
 /// As long as a `credential_process` may take.
 const MOST_WAIT: Duration = Duration::from_mins(1);
-const HALF_A_KEY: &str = "set both, or neither";
 
 #[cfg(test)]
 mod tests {
