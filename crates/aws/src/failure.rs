@@ -16,12 +16,12 @@ use aws_smithy_runtime_api::client::retries::classifiers::RetryClassifierPriorit
 use aws_smithy_runtime_api::http::Response;
 use aws_smithy_xml::decode::{Document, ScopedDecoder, try_data};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
-use rolecall_engine::error::{Class, StsFailure, classify};
+use rolecall_engine::error::{Class, CallFailure, classify};
 
 /// Takes code and sentence out of an SDK error, and drops the rest.
 ///
 /// `secrets` are cut out of the sentence: some servers repeat the request in it.
-pub(crate) fn failure_of<E>(error: &SdkError<E>, secrets: &[&str]) -> StsFailure
+pub(crate) fn failure_of<E>(error: &SdkError<E>, secrets: &[&str]) -> CallFailure
 where
     E: ProvideErrorMetadata + RequestId,
 {
@@ -32,11 +32,11 @@ where
                 (Some(code), message) => (code.to_owned(), message.unwrap_or_default().to_owned()),
                 (None, _) => match foreign_error(context.raw()) {
                     Some(found) => found,
-                    None => return StsFailure::Unreadable { status },
+                    None => return CallFailure::Unreadable { status },
                 },
             };
             let request_id = context.err().request_id().map(str::to_owned);
-            StsFailure::Refused {
+            CallFailure::Refused {
                 status,
                 code: shown(&code, secrets),
                 message: shown(&message, secrets),
@@ -44,27 +44,27 @@ where
             }
         }
         SdkError::ResponseError(context) => {
-            StsFailure::Unreadable { status: context.raw().status().as_u16() }
+            CallFailure::Unreadable { status: context.raw().status().as_u16() }
         }
-        SdkError::TimeoutError(_) => StsFailure::NoAnswer { kind: "it took too long" },
+        SdkError::TimeoutError(_) => CallFailure::NoAnswer { kind: "it took too long" },
         SdkError::DispatchFailure(failure) => no_answer(failure),
         // A bad region, endpoint or header value: the caller's mistake, so never retried.
-        _ => StsFailure::NotSendable { reason: "the endpoint or a header value is not valid" },
+        _ => CallFailure::NotSendable { reason: "the endpoint or a header value is not valid" },
     }
 }
 
-fn no_answer(failure: &DispatchFailure) -> StsFailure {
+fn no_answer(failure: &DispatchFailure) -> CallFailure {
     let kind = if failure.is_timeout() {
         "it took too long"
     } else if failure.is_user() {
         let reason = "the endpoint or a header value is not valid";
-        return StsFailure::NotSendable { reason };
+        return CallFailure::NotSendable { reason };
     } else if failure.is_io() {
         "the connection failed (name, network, TLS, or refused)"
     } else {
         "the connection failed"
     };
-    StsFailure::NoAnswer { kind }
+    CallFailure::NoAnswer { kind }
 }
 
 /// Code and message of an error in another server's XML: bare `<Error>`, `<Errors>` around it, any

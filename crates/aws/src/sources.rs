@@ -21,7 +21,7 @@ use aws_sdk_sts::operation::assume_role::AssumeRoleError;
 use aws_sdk_sts::operation::assume_role_with_web_identity::AssumeRoleWithWebIdentityError;
 use aws_types::os_shim_internal::Env;
 use jiff::Timestamp;
-use rolecall_engine::error::{Attempt, Class, SourceError, StsFailure};
+use rolecall_engine::error::{Attempt, Class, SourceError, CallFailure};
 use rolecall_engine::region::Region;
 use rolecall_engine::session::{Credentials, Identity};
 use secrecy::SecretString;
@@ -266,7 +266,7 @@ fn timestamp(time: SystemTime) -> Option<Timestamp> {
 fn failed(origin: String, error: &CredentialsError) -> SourceError {
     if let Some(failure) = sts_failure(error) {
         let reason = match &failure {
-            StsFailure::Refused { code, .. } => format!("STS answered {code}"),
+            CallFailure::Refused { code, .. } => format!("STS answered {code}"),
             other => other.to_string(),
         };
         let hint = match failure.class() {
@@ -289,7 +289,7 @@ fn failed(origin: String, error: &CredentialsError) -> SourceError {
 }
 
 /// The STS failure behind a provider's error, if there is one.
-fn sts_failure(error: &CredentialsError) -> Option<StsFailure> {
+fn sts_failure(error: &CredentialsError) -> Option<CallFailure> {
     let mut source = std::error::Error::source(error);
     while let Some(error) = source {
         if let Some(error) = error.downcast_ref::<SdkError<AssumeRoleError>>() {

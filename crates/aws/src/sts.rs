@@ -24,7 +24,7 @@ use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use jiff::Timestamp;
 use rolecall_engine::arn::SessionArn;
-use rolecall_engine::error::StsFailure;
+use rolecall_engine::error::CallFailure;
 use rolecall_engine::plan::WebIdentityRequest;
 use rolecall_engine::ports::{Aws, CallerIdentity, Clock};
 use rolecall_engine::region::Region;
@@ -93,7 +93,7 @@ impl StsClient {
         region: &Region,
         caller: &Credentials,
         request: &RoleRequest,
-    ) -> Result<Session, StsFailure> {
+    ) -> Result<Session, CallFailure> {
         let call = self
             .client(region)
             .assume_role()
@@ -130,7 +130,7 @@ impl StsClient {
         region: &Region,
         token: &SecretString,
         request: &WebIdentityRequest,
-    ) -> Result<Session, StsFailure> {
+    ) -> Result<Session, CallFailure> {
         let classifier = TableClassifier::<AssumeRoleWithWebIdentityError>::new();
         let call = self
             .client(region)
@@ -160,7 +160,7 @@ impl StsClient {
         region: &Region,
         caller: &Credentials,
         request: &SessionTokenRequest,
-    ) -> Result<Session, StsFailure> {
+    ) -> Result<Session, CallFailure> {
         let duration = request.duration.map(|duration| wire_seconds(duration.seconds()));
         let (serial, code) = match &request.mfa {
             Some((serial, code)) => (Some(serial.as_str()), Some(code.as_str())),
@@ -188,7 +188,7 @@ impl StsClient {
         &self,
         region: &Region,
         caller: &Credentials,
-    ) -> Result<CallerIdentity, StsFailure> {
+    ) -> Result<CallerIdentity, CallFailure> {
         let call = self
             .client(region)
             .get_caller_identity()
@@ -215,8 +215,8 @@ impl StsClient {
         packed_policy_size: Option<i32>,
         source_identity: Option<&str>,
         request_id: Option<&str>,
-    ) -> Result<Session, StsFailure> {
-        let unreadable = StsFailure::Unreadable { status: 200 };
+    ) -> Result<Session, CallFailure> {
+        let unreadable = CallFailure::Unreadable { status: 200 };
         let credentials = credentials.ok_or_else(|| unreadable.clone())?;
         let parts = [
             credentials.access_key_id(),
@@ -258,7 +258,7 @@ impl Aws for StsClient {
         region: &'a Region,
         caller: &'a Credentials,
         request: &'a RoleRequest,
-    ) -> BoxFuture<'a, Result<Session, StsFailure>> {
+    ) -> BoxFuture<'a, Result<Session, CallFailure>> {
         Box::pin(self.assume(region, caller, request))
     }
 
@@ -267,7 +267,7 @@ impl Aws for StsClient {
         region: &'a Region,
         token: &'a SecretString,
         request: &'a WebIdentityRequest,
-    ) -> BoxFuture<'a, Result<Session, StsFailure>> {
+    ) -> BoxFuture<'a, Result<Session, CallFailure>> {
         Box::pin(self.assume_with_token(region, token, request))
     }
 
@@ -276,7 +276,7 @@ impl Aws for StsClient {
         region: &'a Region,
         caller: &'a Credentials,
         request: &'a SessionTokenRequest,
-    ) -> BoxFuture<'a, Result<Session, StsFailure>> {
+    ) -> BoxFuture<'a, Result<Session, CallFailure>> {
         Box::pin(self.own_session(region, caller, request))
     }
 
@@ -284,7 +284,7 @@ impl Aws for StsClient {
         &'a self,
         region: &'a Region,
         caller: &'a Credentials,
-    ) -> BoxFuture<'a, Result<CallerIdentity, StsFailure>> {
+    ) -> BoxFuture<'a, Result<CallerIdentity, CallFailure>> {
         Box::pin(self.identity_of(region, caller))
     }
 }
@@ -333,7 +333,7 @@ fn descriptors(arns: &[PolicyArn]) -> Option<Vec<PolicyDescriptorType>> {
     some_if_any(arns.iter().map(descriptor).collect())
 }
 
-fn tags(request: &RoleRequest) -> Result<Option<Vec<Tag>>, StsFailure> {
+fn tags(request: &RoleRequest) -> Result<Option<Vec<Tag>>, CallFailure> {
     let tags: Result<Vec<Tag>, _> = request
         .tags
         .tags()
@@ -341,7 +341,7 @@ fn tags(request: &RoleRequest) -> Result<Option<Vec<Tag>>, StsFailure> {
         .map(|tag| Tag::builder().key(tag.key()).value(tag.value()).build())
         .collect();
     let reason = "a session tag has no key or no value";
-    tags.map(some_if_any).map_err(|_| StsFailure::NotSendable { reason })
+    tags.map(some_if_any).map_err(|_| CallFailure::NotSendable { reason })
 }
 
 /// Nothing optional is sent of our own accord: some servers know three parameters only.

@@ -25,14 +25,14 @@ pub enum Error {
     /// The source gave no identity.
     #[error("no credentials to begin with")]
     Source(#[from] SourceError),
-    /// An STS call failed.
+    /// A call failed.
     #[error("could not {facts}")]
     Call {
         /// Which call.
         facts: Box<CallFacts>,
         /// How it failed.
         #[source]
-        failure: StsFailure,
+        failure: CallFailure,
     },
 }
 
@@ -66,31 +66,37 @@ impl Error {
     }
 }
 
-/// How one STS call failed.
+/// How one call failed.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
-pub enum StsFailure {
-    /// STS said no, or not now.
-    #[error("STS answered {code}{}{message}", if message.is_empty() { "" } else { ": " })]
+pub enum CallFailure {
+    /// The service said no, or not now.
+    #[error("{service} answered {code}{}{message}", if message.is_empty() { "" } else { ": " })]
     Refused {
+        /// The service that was called.
+        service: &'static str,
         /// The HTTP status; 0 where it is not known.
         status: u16,
         /// The code on the wire.
         code: String,
-        /// STS's sentence, without any secret of the request.
+        /// The service's sentence, without any secret of the request.
         message: String,
-        /// STS's name for the call.
+        /// The service's name for the call.
         request_id: Option<String>,
     },
-    /// There was an answer, but not one of STS.
-    #[error("the answer cannot be read as one of STS{}", status_text(*status))]
+    /// There was an answer, but not one of the service.
+    #[error("the answer cannot be read as one of {service}{}", status_text(*status))]
     Unreadable {
+        /// The service that was called.
+        service: &'static str,
         /// The HTTP status; 0 where it is not known.
         status: u16,
     },
     /// There was no answer.
-    #[error("STS did not answer: {kind}")]
+    #[error("{service} did not answer: {kind}")]
     NoAnswer {
+        /// The service that was called.
+        service: &'static str,
         /// What happened instead.
         kind: &'static str,
     },
@@ -106,13 +112,13 @@ fn status_text(status: u16) -> String {
     if status == 0 { String::new() } else { format!(" (HTTP {status})") }
 }
 
-impl StsFailure {
+impl CallFailure {
     /// What kind of failure it is.
     pub fn class(&self) -> Class {
         match self {
             Self::Refused { status, code, message, .. } => classify(*status, code, message),
-            Self::Unreadable { status: 429 } => Class::Throttled,
-            Self::Unreadable { status: 408 | 500.. } | Self::NoAnswer { .. } => Class::Unavailable,
+            Self::Unreadable { status: 429, .. } => Class::Throttled,
+            Self::Unreadable { status: 408 | 500.., .. } | Self::NoAnswer { .. } => Class::Unavailable,
             Self::Unreadable { .. } => Class::Unreadable,
             Self::NotSendable { .. } => Class::NotSendable,
         }
@@ -128,6 +134,8 @@ pub enum SourceError {
     Nothing {
         /// The sources in the order they were asked, and why each gave nothing.
         tried: Vec<Attempt>,
+        /// What to do about it, where the machine tells.
+        hint: Option<String>,
     },
     /// Something that was named is not there, or cannot be read.
     #[error("{what}")]
@@ -169,12 +177,14 @@ impl SourceError {
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::Nothing { .. } => Some(
+            Self::Nothing { hint: None, .. } => Some(
                 "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, name a profile with --profile, \
                  or try it without an account with --emulate"
                     .to_owned(),
             ),
-            Self::Missing { hint, .. } | Self::Failed { hint, .. } => hint.clone(),
+            Self::Nothing { hint, .. }
+            | Self::Missing { hint, .. }
+            | Self::Failed { hint, .. } => hint.clone(),
             Self::Invalid { problems, .. } => {
                 problems.first().map(|problem| problem.hint().to_owned())
             }

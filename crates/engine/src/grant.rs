@@ -17,7 +17,7 @@ use crate::arn::{Dialect, RoleArn};
 use crate::fields::Fields;
 use crate::region::Region;
 use crate::request::{
-    MfaCode, MfaSerial, RoleRequest, SessionName, SessionTokenDuration, SessionTokenRequest,
+    Mfa, MfaCode, MfaSerial, RoleRequest, SessionName, SessionTokenDuration, SessionTokenRequest,
 };
 use crate::violation::Violations;
 
@@ -249,7 +249,8 @@ fn read_session_token_parameters(
         warnings.push(format!("{}: an MFA code works once", block.path_of("tokenCode")));
     }
     block.finish(violations, |_| None);
-    SessionTokenRequest { duration, mfa: serial.zip(code) }
+    let mfa = serial.zip(code).map(|(serial, code)| Mfa { serial, code: Some(code) });
+    SessionTokenRequest { duration, mfa }
 }
 
 fn read_api_version(top: &mut Fields<'_>, violations: &mut Violations) {

@@ -6,7 +6,7 @@ use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::session::Session;
+use crate::session::{Issued, Session};
 use crate::violation::Violations;
 
 /// What a session must fulfil; an empty list allows everything.
@@ -21,14 +21,21 @@ pub struct Guards {
 }
 
 impl Guards {
-    /// Checks a session that has just been minted.
+    /// Checks what has just been issued; `caller` is the session that asked for it, which stands in
+    /// for what has no ARN of its own (a registry's token).
     ///
     /// # Errors
     ///
     /// Every guard that it fails.
-    pub fn check(&self, session: &Session, now: Timestamp) -> Result<(), Violations> {
+    pub fn check(
+        &self,
+        issued: &Issued,
+        caller: Option<&Session>,
+        now: Timestamp,
+    ) -> Result<(), Violations> {
         let mut violations = Violations::new();
-        let arn = session.arn();
+        let session = issued.session();
+        let arn = session.or(caller).and_then(Session::arn);
         if !self.accounts.is_empty() {
             match arn {
                 None => violations.push("--allow-account", NO_ARN),
@@ -53,8 +60,8 @@ impl Guards {
         }
         if let Some(least) = self.min_remaining {
             // An unstated end is counted from the answer, so it has not begun to pass.
-            let from = if session.expires_at.is_some() { now } else { session.received_at };
-            let remaining = session.ends_at().duration_since(from);
+            let from = session.filter(|it| it.expires_at.is_none()).map_or(now, |it| it.received_at);
+            let remaining = issued.ends_at().duration_since(from);
             if remaining < least {
                 let problem = format_args!(
                     "{} s remain of the {} s that are demanded",
@@ -189,7 +196,8 @@ mod tests {
 
     #[track_caller]
     fn check(guards: &Guards, session: &Session, expected: &[&str]) {
-        let told = match guards.check(session, now()) {
+        let issued = Issued::Session(session.clone());
+        let told = match guards.check(&issued, None, now()) {
             Ok(()) => Vec::new(),
             Err(violations) => violations.iter().map(ToString::to_string).collect(),
         };

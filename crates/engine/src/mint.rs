@@ -1,4 +1,4 @@
-//! Mint: runs a plan against the ports and brings back a live session.
+//! Mint: runs a plan against the ports and brings back what its last call gave.
 //!
 //! # Expected flow
 //!
@@ -30,12 +30,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::error::{CallFacts, Error, StsFailure};
+use crate::error::{CallFacts, CallFailure, Error, SourceError};
 use crate::flight::Flights;
 use crate::plan::{Caller, Hop, Plan, SourceSpec};
 use crate::ports::{Aws, Clock, Source};
 use crate::region::Region;
-use crate::session::{Fingerprint, Identity, Session};
+use crate::request::{Mfa, RoleRequest, SessionTokenRequest};
+use crate::session::{Fingerprint, Identity, Issued, Session};
 use crate::token;
 
 /// Runs plans; one for the whole process, so that its prefixes are shared.
@@ -45,11 +46,11 @@ pub struct Minter {
     flights: Flights<PrefixKey, Arc<Session>, Error>,
 }
 
-/// A session and how it came about.
+/// What was issued and how it came about.
 #[derive(Clone, Debug)]
 pub struct Minted {
-    /// The session of the last hop.
-    pub session: Session,
+    /// What the last hop gave.
+    pub issued: Issued,
     /// Where the first identity came from, for people.
     pub origin: String,
     /// When the source's own keys end, where that is known.
@@ -68,7 +69,7 @@ impl Minter {
         }
     }
 
-    /// Makes a new session of the plan's last hop.
+    /// Runs the plan's last hop anew.
     ///
     /// # Errors
     ///
@@ -131,13 +132,13 @@ impl Minter {
             sessions.push(self.prefix(key, step).await?);
         }
         let step = Step::new(plan, identity, plan.prefix.len(), &plan.last, sessions.last());
-        let session = step.call(&self.ports).await.map_err(Arc::new)?;
+        let issued = step.call(&self.ports).await.map_err(Arc::new)?;
         let source_ends_at = match identity.as_ref() {
             Identity::Keys { expires_at, .. } => *expires_at,
             Identity::Token { .. } => None,
         };
         let origin = identity.origin().to_owned();
-        Ok(Minted { session, origin, source_ends_at, prefix: sessions })
+        Ok(Minted { issued, origin, source_ends_at, prefix: sessions })
     }
 
     /// A session that others may use too, from a call that runs or from a new call.
@@ -150,7 +151,7 @@ impl Minter {
                 if let Some(session) = ports.usable(&stored_as) {
                     return Ok(session);
                 }
-                let session = Arc::new(step.call(&ports).await?);
+                let session = Arc::new(step.session(&ports).await?);
                 let mut prefixes = ports.prefixes.lock().unwrap_or_else(PoisonError::into_inner);
                 prefixes.insert(stored_as, Arc::clone(&session));
                 Ok(session)
@@ -257,7 +258,27 @@ impl Step {
         }
     }
 
-    async fn call(self, ports: &Ports) -> Result<Session, Error> {
+    /// A call of the prefix, which always gives a session.
+    async fn session(self, ports: &Ports) -> Result<Session, Error> {
+        let facts = self.facts.clone();
+        match self.call(ports).await? {
+            Issued::Session(session) => Ok(session),
+            Issued::RegistryToken(_) => {
+                let reason = "a registry's token signs no call";
+                Err(Error::Call {
+                    facts: Box::new(facts),
+                    failure: CallFailure::NotSendable { reason },
+                })
+            }
+        }
+    }
+
+    async fn call(mut self, ports: &Ports) -> Result<Issued, Error> {
+        if let Hop::AssumeRole(RoleRequest { mfa: Some(mfa), .. })
+        | Hop::SessionToken(SessionTokenRequest { mfa: Some(mfa), .. }) = &mut self.hop
+        {
+            fill(mfa, ports.source.as_ref()).await?;
+        }
         let Self { hop, region, identity, session, facts } = self;
         let keys = match (&session, identity.as_ref()) {
             (Some(session), _) => Some(&session.credentials),
@@ -266,25 +287,38 @@ impl Step {
         };
         let result = match (&hop, keys, identity.as_ref()) {
             (Hop::AssumeRole(request), Some(keys), _) => {
-                ports.aws.assume_role(&region, keys, request).await
+                ports.aws.assume_role(&region, keys, request).await.map(Issued::Session)
             }
             (Hop::SessionToken(request), Some(keys), _) => {
-                ports.aws.session_token(&region, keys, request).await
+                ports.aws.session_token(&region, keys, request).await.map(Issued::Session)
+            }
+            (Hop::RegistryToken(registry), Some(keys), _) => {
+                let token = ports.aws.registry_token(&region, keys, *registry).await;
+                token.map(Issued::RegistryToken)
             }
             (Hop::WebIdentity(request), _, Identity::Token { token, .. }) => {
-                ports.aws.assume_role_with_web_identity(&region, token, request).await
+                let session = ports.aws.assume_role_with_web_identity(&region, token, request);
+                session.await.map(Issued::Session)
             }
             // A plan pairs web identity with a token and every other hop with keys; a source that
             // answers with the other kind cannot be used.
             (Hop::WebIdentity(_), _, Identity::Keys { .. }) => {
-                Err(StsFailure::NotSendable { reason: "the source has keys, not a token" })
+                Err(CallFailure::NotSendable { reason: "the source has keys, not a token" })
             }
             (_, None, _) => {
-                Err(StsFailure::NotSendable { reason: "the source has a token, not keys" })
+                Err(CallFailure::NotSendable { reason: "the source has a token, not keys" })
             }
         };
         result.map_err(|failure| Error::Call { facts: Box::new(facts), failure })
     }
+}
+
+/// Asks for the code, unless the request brought one.
+async fn fill(mfa: &mut Mfa, source: &dyn Source) -> Result<(), SourceError> {
+    if mfa.code.is_none() {
+        mfa.code = Some(source.mfa_code(&mfa.serial).await?);
+    }
+    Ok(())
 }
 
 impl fmt::Debug for Step {

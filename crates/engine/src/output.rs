@@ -1,4 +1,4 @@
-//! From a session to bytes: pure, and the only place of the engine that exposes a secret.
+//! From what was issued to bytes: pure, and the only place of the engine that exposes a secret.
 //!
 //! The bytes are zeroed when dropped and written by a door's one writer.
 
@@ -12,7 +12,7 @@ use secrecy::ExposeSecret;
 use zeroize::Zeroizing;
 
 use crate::region::Region;
-use crate::session::Session;
+use crate::session::{Issued, RegistryToken, Session};
 
 /// Text that is zeroed when dropped.
 pub type Text = Zeroizing<String>;
@@ -22,7 +22,6 @@ pub type Text = Zeroizing<String>;
 /// Both names of the region, since SDKs differ in which they read; the expiry as aws-vault and
 /// others name it, where STS said it.
 pub fn variables(session: &Session, region: &Region) -> Vec<(&'static str, Text)> {
-    let text = |text: &str| Zeroizing::new(text.to_owned());
     let credentials = &session.credentials;
     let mut variables = vec![
         ("AWS_ACCESS_KEY_ID", text(&credentials.access_key_id)),
@@ -40,8 +39,18 @@ pub fn variables(session: &Session, region: &Region) -> Vec<(&'static str, Text)
 }
 
 /// The output keys of the generators, as ESO names and encodes them: the expiry is Unix seconds.
-pub fn generator_keys(session: &Session) -> Vec<(&'static str, Text)> {
-    let text = |text: &str| Zeroizing::new(text.to_owned());
+pub fn generator_keys(issued: &Issued) -> Vec<(&'static str, Text)> {
+    match issued {
+        Issued::Session(session) => session_keys(session),
+        Issued::RegistryToken(token) => registry_keys(token),
+    }
+}
+
+fn text(text: &str) -> Text {
+    Zeroizing::new(text.to_owned())
+}
+
+fn session_keys(session: &Session) -> Vec<(&'static str, Text)> {
     let credentials = &session.credentials;
     let mut keys = vec![
         ("access_key_id", text(&credentials.access_key_id)),
@@ -53,6 +62,17 @@ pub fn generator_keys(session: &Session) -> Vec<(&'static str, Text)> {
     if let Some(expires_at) = session.expires_at {
         keys.push(("expiration", text(&expires_at.as_second().to_string())));
     }
+    keys
+}
+
+/// Public ECR has no proxy endpoint, and then no such key.
+fn registry_keys(token: &RegistryToken) -> Vec<(&'static str, Text)> {
+    let mut keys = vec![
+        ("username", text(&token.username)),
+        ("password", text(token.password.expose_secret())),
+    ];
+    keys.extend(token.proxy_endpoint.as_deref().map(|url| ("proxy_endpoint", text(url))));
+    keys.push(("expires_at", text(&token.expires_at.as_second().to_string())));
     keys
 }
 

@@ -1,17 +1,22 @@
-//! From requests to a plan: who asks, and one STS call after the other.
+//! From requests to a plan: who asks, and one call after the other.
 //!
 //! Pure. What only the machine can tell (whether a default chain yields temporary keys) is judged
 //! again by [`Plan::check_caller`] once it is known, before the call that it would spoil.
 //! Role chaining: <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles.html#iam-term-role-chaining>.
 
-use std::fmt;
-use std::path::PathBuf;
+mod check;
+mod mfa;
+mod source;
+
+pub use check::PlanError;
+pub use mfa::share_mfa;
+pub use source::{SourceSpec, Start, TokenFrom};
 
 use crate::arn::RoleArn;
-use crate::grant::{KeysRef, ServiceAccountRef};
 use crate::region::Region;
 use crate::request::{
-    PolicyArn, RoleRequest, SessionDuration, SessionName, SessionPolicy, SessionTokenRequest,
+    PolicyArn, Registry, RoleRequest, SessionDuration, SessionName, SessionPolicy,
+    SessionTokenRequest,
 };
 
 /// What will be called, in order, and as whom. Holds names and paths, never a secret.
@@ -27,46 +32,7 @@ pub struct Plan {
     pub last: Hop,
 }
 
-/// Who we are before the first hop.
-#[derive(Clone, Debug, Eq, Hash, PartialEq)]
-pub enum SourceSpec {
-    /// Keys in a Secret of a namespace.
-    Secret {
-        /// The grant's namespace.
-        namespace: String,
-        /// Where the parts of the key are.
-        keys: KeysRef,
-    },
-    /// A web identity token, from a file.
-    Token {
-        /// Where the token is; read anew at each use.
-        file: PathBuf,
-        /// The service account that it stands for, where a grant names one.
-        account: Option<ServiceAccountRef>,
-    },
-    /// A named profile of the shared configuration.
-    Profile(String),
-    /// The default chain: environment, profile, web identity, container, instance.
-    Ambient,
-}
-
-impl fmt::Display for SourceSpec {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Secret { namespace, keys } => {
-                write!(f, "Secret {namespace}/{}", keys.access_key_id.name)
-            }
-            Self::Token { file, account: Some(account) } => {
-                write!(f, "token of ServiceAccount {} in {}", account.name, file.display())
-            }
-            Self::Token { file, account: None } => write!(f, "token in {}", file.display()),
-            Self::Profile(name) => write!(f, "profile {name}"),
-            Self::Ambient => f.write_str("default chain"),
-        }
-    }
-}
-
-/// One STS call of a plan.
+/// One call of a plan.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub enum Hop {
     /// AssumeRole, signed by the caller before it.
@@ -75,6 +41,8 @@ pub enum Hop {
     WebIdentity(WebIdentityRequest),
     /// GetSessionToken, with long-term keys only.
     SessionToken(SessionTokenRequest),
+    /// ECR's GetAuthorizationToken: always the last hop.
+    RegistryToken(Registry),
 }
 
 impl Hop {
@@ -83,7 +51,7 @@ impl Hop {
         match self {
             Self::AssumeRole(request) => Some(&request.role),
             Self::WebIdentity(request) => Some(&request.role),
-            Self::SessionToken(_) => None,
+            Self::SessionToken(_) | Self::RegistryToken(_) => None,
         }
     }
 
@@ -93,6 +61,7 @@ impl Hop {
             Self::AssumeRole(_) => "AssumeRole",
             Self::WebIdentity(_) => "AssumeRoleWithWebIdentity",
             Self::SessionToken(_) => "GetSessionToken",
+            Self::RegistryToken(_) => "GetAuthorizationToken",
         }
     }
 
@@ -130,6 +99,20 @@ pub struct WebIdentityRequest {
     pub policy_arns: Vec<PolicyArn>,
 }
 
+impl WebIdentityRequest {
+    /// A service account's own role, under the session name that ESO gives it, since trust policies
+    /// may name it.
+    pub fn of_account(role: RoleArn) -> Self {
+        Self {
+            role,
+            session_name: SessionName::made_from(WEB_IDENTITY_SESSION_NAME),
+            duration: None,
+            policy: None,
+            policy_arns: Vec::new(),
+        }
+    }
+}
+
 /// What kind of credentials signs a call.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Caller {
@@ -162,19 +145,29 @@ impl Plan {
     /// Keys ask for a role, through earlier hops.
     pub fn assume_role(
         region: Region,
-        source: SourceSpec,
+        start: impl Into<Start>,
         via: Vec<RoleRequest>,
         last: RoleRequest,
     ) -> Self {
-        let prefix = via.into_iter().map(Hop::AssumeRole).collect();
+        let Start { source, hops } = start.into();
+        let prefix = hops.into_iter().chain(via.into_iter().map(Hop::AssumeRole)).collect();
         Self { region, source, prefix, last: Hop::AssumeRole(last) }
+    }
+
+    /// A start asks for nothing but what its own last hop gives: a profile's role, say.
+    ///
+    /// Nothing where it has no hop.
+    pub fn of_start(region: Region, start: Start) -> Option<Self> {
+        let Start { source, hops: mut prefix } = start;
+        let last = prefix.pop()?;
+        Some(Self { region, source, prefix, last })
     }
 
     /// A service account, whose own role is `account_role`, asks for a role.
     ///
     /// Where the account's role *is* the role asked for, and nothing is asked that web identity
     /// lacks, one hop does, with the request's own duration and name. Else the account's role
-    /// comes first, under the session name that ESO gives it, since trust policies may name it.
+    /// comes first, as [`WebIdentityRequest::of_account`] names it.
     pub fn assume_role_with_web_identity(
         region: Region,
         source: SourceSpec,
@@ -189,13 +182,7 @@ impl Plan {
             let last = Hop::WebIdentity(request);
             return Self { region, source, prefix: Vec::new(), last };
         }
-        let base = Hop::WebIdentity(WebIdentityRequest {
-            role: account_role.clone(),
-            session_name: SessionName::made_from(WEB_IDENTITY_SESSION_NAME),
-            duration: None,
-            policy: None,
-            policy_arns: Vec::new(),
-        });
+        let base = Hop::WebIdentity(WebIdentityRequest::of_account(account_role.clone()));
         let prefix = std::iter::once(base).chain(via.into_iter().map(Hop::AssumeRole)).collect();
         Self { region, source, prefix, last: Hop::AssumeRole(last) }
     }
@@ -223,153 +210,31 @@ impl Plan {
     }
 
     /// Keys ask for a session of their own user.
-    pub fn session_token(region: Region, source: SourceSpec, request: SessionTokenRequest) -> Self {
-        Self { region, source, prefix: Vec::new(), last: Hop::SessionToken(request) }
+    pub fn session_token(
+        region: Region,
+        start: impl Into<Start>,
+        request: SessionTokenRequest,
+    ) -> Self {
+        let Start { source, hops: prefix } = start.into();
+        Self { region, source, prefix, last: Hop::SessionToken(request) }
+    }
+
+    /// Keys ask for a token of a registry.
+    pub fn registry_token(region: Region, start: impl Into<Start>, registry: Registry) -> Self {
+        let Start { source, hops: prefix } = start.into();
+        Self { region, source, prefix, last: Hop::RegistryToken(registry) }
+    }
+
+    /// The session of this plan asks for a token of a registry.
+    #[must_use]
+    pub fn then_registry_token(mut self, registry: Registry) -> Self {
+        self.prefix.push(std::mem::replace(&mut self.last, Hop::RegistryToken(registry)));
+        self
     }
 
     /// Every call, in order.
     pub fn hops(&self) -> impl Iterator<Item = &Hop> {
         self.prefix.iter().chain(std::iter::once(&self.last))
-    }
-
-    /// Checks what the plan alone shows: caps of chained hops, the partition of each role, and what
-    /// a chain inherits.
-    ///
-    /// # Errors
-    ///
-    /// Every [`PlanError`], in the order of the hops.
-    pub fn check(&self) -> Result<(), Vec<PlanError>> {
-        let mut errors = Vec::new();
-        for (index, hop) in self.hops().enumerate() {
-            if index > 0 {
-                errors.extend(hop.check_caller(Caller::Temporary).err());
-            }
-            let role = hop.role();
-            let partitions = role.and_then(RoleArn::partition).zip(self.region.partition());
-            if let Some((role, (of_role, of_region))) = role.zip(partitions)
-                && of_role != of_region
-            {
-                errors.push(PlanError::OtherPartition {
-                    role: role.clone(),
-                    region: self.region.clone(),
-                    partition: of_region,
-                });
-            }
-        }
-        errors.extend(self.inherited_conflicts());
-        if errors.is_empty() { Ok(()) } else { Err(errors) }
-    }
-
-    /// STS keeps a source identity and transitive tags for the whole chain, and refuses another
-    /// value at a later hop.
-    fn inherited_conflicts(&self) -> Vec<PlanError> {
-        let mut errors = Vec::new();
-        let mut identity = None;
-        let mut inherited: Vec<String> = Vec::new();
-        for hop in self.hops() {
-            let Hop::AssumeRole(RoleRequest { role, source_identity, tags, .. }) = hop else {
-                continue;
-            };
-            match (identity, source_identity) {
-                (Some(first), Some(later)) if first != later => {
-                    errors.push(PlanError::SourceIdentityChanged { role: role.clone() });
-                }
-                (None, Some(_)) => identity = source_identity.as_ref(),
-                _ => {}
-            }
-            for tag in tags.tags() {
-                if inherited.contains(&tag.key().to_lowercase()) {
-                    let (role, key) = (role.clone(), tag.key().to_owned());
-                    errors.push(PlanError::TagInherited { role, key });
-                }
-            }
-            inherited.extend(tags.transitive_keys().iter().map(|key| key.to_lowercase()));
-        }
-        errors
-    }
-
-    /// Checks the first hop against the keys that the source turned out to have.
-    ///
-    /// # Errors
-    ///
-    /// [`PlanError`] when STS would refuse the plan, now or at a later hop.
-    pub fn check_caller(&self, caller: Caller) -> Result<(), PlanError> {
-        match self.prefix.first() {
-            Some(first) => first.check_caller(caller),
-            None => self.last.check_caller(caller),
-        }
-    }
-}
-
-/// A plan that STS would refuse.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum PlanError {
-    /// A chained hop asks for more than an hour.
-    #[error(
-        "asks {} s of {role}, but role chaining allows at most 3600 s: the caller holds temporary credentials",
-        asked.seconds()
-    )]
-    DurationOverChainingCap {
-        /// The role asked for.
-        role: RoleArn,
-        /// The duration asked for.
-        asked: SessionDuration,
-    },
-    /// GetSessionToken with temporary keys.
-    #[error("cannot call GetSessionToken with temporary credentials: it needs a user's own keys")]
-    SessionTokenOfSession,
-    /// A web identity cannot carry what is asked.
-    #[error("asks {} of {role}, which a web identity cannot carry", parameters.join(", "))]
-    NotWithWebIdentity {
-        /// The role of the first hop.
-        role: RoleArn,
-        /// The parameters that the call has not.
-        parameters: Vec<&'static str>,
-    },
-    /// A later hop sets another source identity than an earlier one.
-    #[error("sets another source identity for {role} than an earlier hop: a chain keeps the first")]
-    SourceIdentityChanged {
-        /// The role of the later hop.
-        role: RoleArn,
-    },
-    /// A hop passes a tag that an earlier one made transitive.
-    #[error("passes the tag '{key}' to {role}, which inherits it from an earlier hop")]
-    TagInherited {
-        /// The role of the later hop.
-        role: RoleArn,
-        /// The tag's key.
-        key: String,
-    },
-    /// The role is in another partition than the region.
-    #[error("{role} is of another partition than the region {region} (partition {partition})")]
-    OtherPartition {
-        /// The role asked for.
-        role: RoleArn,
-        /// The region of the plan.
-        region: Region,
-        /// The region's partition.
-        partition: &'static str,
-    },
-}
-
-impl PlanError {
-    /// What to do about it.
-    pub fn hint(&self) -> &'static str {
-        match self {
-            Self::DurationOverChainingCap { .. } => {
-                "ask for 3600 s or less, or assume the role from a user's own keys or by web identity"
-            }
-            Self::SessionTokenOfSession => {
-                "use kind STSAssumeRoleToken to go from temporary credentials to a role"
-            }
-            Self::NotWithWebIdentity { .. } => {
-                "leave them out, or give them to a later hop; a token's claims bring its own tags and source identity"
-            }
-            Self::SourceIdentityChanged { .. } => "set the source identity on the first hop only",
-            Self::TagInherited { .. } => "leave the tag out of the later hop",
-            Self::OtherPartition { .. } => "name a region of the role's own partition",
-        }
     }
 }
 

@@ -7,11 +7,11 @@ use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use secrecy::SecretString;
 
-use crate::error::{SourceError, StsFailure};
+use crate::error::{SourceError, CallFailure};
 use crate::plan::{SourceSpec, WebIdentityRequest};
 use crate::region::Region;
-use crate::request::{RoleRequest, SessionTokenRequest};
-use crate::session::{Credentials, Identity, Session};
+use crate::request::{MfaCode, MfaSerial, Registry, RoleRequest, SessionTokenRequest};
+use crate::session::{Credentials, Identity, RegistryToken, Session};
 
 /// Finds out who we are.
 pub trait Source: Send + Sync {
@@ -30,9 +30,23 @@ pub trait Source: Send + Sync {
         spec: &'a SourceSpec,
         region: &'a Region,
     ) -> BoxFuture<'a, Result<Identity, SourceError>>;
+
+    /// The present code of a user's MFA device, asked for just before the call that it is for.
+    ///
+    /// # Errors
+    ///
+    /// [`SourceError`] when nobody gives one. A code works once, so each call asks anew.
+    ///
+    /// # Cancellation
+    ///
+    /// Dropping the future leaves a prompt or a command without a reader.
+    fn mfa_code<'a>(
+        &'a self,
+        serial: &'a MfaSerial,
+    ) -> BoxFuture<'a, Result<MfaCode, SourceError>>;
 }
 
-/// The calls of STS.
+/// The calls of STS and ECR.
 ///
 /// Retries are the implementation's: it keeps trying what is transient within a bounded time, and
 /// what it returns is final.
@@ -43,7 +57,7 @@ pub trait Aws: Send + Sync {
         region: &'a Region,
         caller: &'a Credentials,
         request: &'a RoleRequest,
-    ) -> BoxFuture<'a, Result<Session, StsFailure>>;
+    ) -> BoxFuture<'a, Result<Session, CallFailure>>;
 
     /// AssumeRoleWithWebIdentity, unsigned.
     fn assume_role_with_web_identity<'a>(
@@ -51,7 +65,7 @@ pub trait Aws: Send + Sync {
         region: &'a Region,
         token: &'a SecretString,
         request: &'a WebIdentityRequest,
-    ) -> BoxFuture<'a, Result<Session, StsFailure>>;
+    ) -> BoxFuture<'a, Result<Session, CallFailure>>;
 
     /// GetSessionToken, signed by `caller`.
     fn session_token<'a>(
@@ -59,14 +73,22 @@ pub trait Aws: Send + Sync {
         region: &'a Region,
         caller: &'a Credentials,
         request: &'a SessionTokenRequest,
-    ) -> BoxFuture<'a, Result<Session, StsFailure>>;
+    ) -> BoxFuture<'a, Result<Session, CallFailure>>;
+
+    /// ECR's GetAuthorizationToken, signed by `caller`; public ECR is always asked in us-east-1.
+    fn registry_token<'a>(
+        &'a self,
+        region: &'a Region,
+        caller: &'a Credentials,
+        registry: Registry,
+    ) -> BoxFuture<'a, Result<RegistryToken, CallFailure>>;
 
     /// GetCallerIdentity, signed by `caller`: who these credentials are.
     fn caller_identity<'a>(
         &'a self,
         region: &'a Region,
         caller: &'a Credentials,
-    ) -> BoxFuture<'a, Result<CallerIdentity, StsFailure>>;
+    ) -> BoxFuture<'a, Result<CallerIdentity, CallFailure>>;
 }
 
 /// Who a set of credentials is, as STS says.

@@ -1,4 +1,4 @@
-//! What is asked of STS, in types that cannot be wrong.
+//! What is asked of AWS, in types that cannot be wrong.
 //!
 //! Each value is checked once, here, against the bounds of the STS service model; no later stage
 //! checks again. What only STS can know (a role's own maximum, the packed size of policies and
@@ -11,15 +11,17 @@ mod duration;
 mod mfa;
 mod names;
 mod policy;
+mod registry;
 mod tags;
 
 pub use duration::{
     InvalidDurationText, InvalidSessionDuration, InvalidSessionTokenDuration, SessionDuration,
     SessionTokenDuration, seconds_from_text,
 };
-pub use mfa::{MfaCode, MfaSerial};
+pub use mfa::{Mfa, MfaCode, MfaSerial};
 pub use names::{ExternalId, InvalidSourceIdentity, SessionName, SourceIdentity};
 pub use policy::{InvalidPolicy, PolicyArn, SessionPolicy};
+pub use registry::Registry;
 pub use tags::{InvalidTags, SessionTag, SessionTags};
 
 use crate::arn::RoleArn;
@@ -43,6 +45,8 @@ pub struct RoleRequest {
     pub policy: Option<SessionPolicy>,
     /// Managed session policies, at most 10.
     pub policy_arns: Vec<PolicyArn>,
+    /// The second factor of the user who signs.
+    pub mfa: Option<Mfa>,
 }
 
 impl RoleRequest {
@@ -57,6 +61,7 @@ impl RoleRequest {
             tags: SessionTags::default(),
             policy: None,
             policy_arns: Vec::new(),
+            mfa: None,
         }
     }
 
@@ -72,6 +77,9 @@ impl RoleRequest {
         if self.source_identity.is_some() {
             names.push("sourceIdentity");
         }
+        if self.mfa.is_some() {
+            names.push("mfa");
+        }
         names
     }
 }
@@ -81,6 +89,6 @@ impl RoleRequest {
 pub struct SessionTokenRequest {
     /// How long the session shall last; absent is not sent, and STS then takes 12 h.
     pub duration: Option<SessionTokenDuration>,
-    /// The second factor: the device and its present code.
-    pub mfa: Option<(MfaSerial, MfaCode)>,
+    /// The second factor of the user who signs.
+    pub mfa: Option<Mfa>,
 }

@@ -1,9 +1,13 @@
-//! Credentials: what a source has, and what STS gave.
+//! Credentials: what a source has, and what AWS gave.
 //!
 //! Secrets are zeroed when dropped and redacted in debug forms (`secrecy`); only `output` and
 //! `rolecall-aws` expose them.
 
+mod registry_token;
+
 use std::fmt;
+
+pub use registry_token::RegistryToken;
 
 use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
@@ -250,6 +254,41 @@ impl Session {
     /// The ARN of the session, where the server gave one in AWS's form.
     pub fn arn(&self) -> Option<&SessionArn> {
         self.assumed_role.as_ref()?.arn.as_ref()
+    }
+}
+
+/// What the last call of a plan gave.
+#[derive(Clone, Debug)]
+pub enum Issued {
+    /// STS gave a session.
+    Session(Session),
+    /// ECR gave a password for a registry.
+    RegistryToken(RegistryToken),
+}
+
+impl Issued {
+    /// The session, if it is one.
+    pub fn session(&self) -> Option<&Session> {
+        match self {
+            Self::Session(session) => Some(session),
+            Self::RegistryToken(_) => None,
+        }
+    }
+
+    /// When it must be taken to end.
+    pub fn ends_at(&self) -> Timestamp {
+        match self {
+            Self::Session(session) => session.ends_at(),
+            Self::RegistryToken(token) => token.expires_at,
+        }
+    }
+
+    /// The service's own name for the call.
+    pub fn request_id(&self) -> Option<&str> {
+        match self {
+            Self::Session(session) => session.request_id.as_deref(),
+            Self::RegistryToken(token) => token.request_id.as_deref(),
+        }
     }
 }
 

@@ -27,6 +27,8 @@ pub enum Class {
     NotSendable,
     /// There was no identity to begin with.
     NoSource,
+    /// A person must sign in, or give a code, before anything can go on.
+    NeedsPerson,
 }
 
 impl Class {
@@ -44,6 +46,7 @@ impl Class {
             Self::Configuration => "invalid-request",
             Self::NotSendable => "not-sendable",
             Self::NoSource => "no-source",
+            Self::NeedsPerson => "needs-person",
         }
     }
 
@@ -58,7 +61,8 @@ impl Class {
             | Self::BaseKey
             | Self::Configuration
             | Self::NotSendable
-            | Self::NoSource => Retry::Never,
+            | Self::NoSource
+            | Self::NeedsPerson => Retry::Never,
         }
     }
 
@@ -95,6 +99,7 @@ pub fn classify(status: u16, code: &str, message: &str) -> Class {
         | "SlowDown" => Class::Throttled,
         "InternalFailure"
         | "InternalError"
+        | "ServerException"
         | "ServiceUnavailable"
         | "RequestTimeout"
         | "IDPCommunicationError" => Class::Unavailable,
@@ -103,12 +108,17 @@ pub fn classify(status: u16, code: &str, message: &str) -> Class {
         }
         "InvalidIdentityToken" => Class::Token,
         "ExpiredToken" | "ExpiredTokenException" | "RequestExpired" => Class::ExpiredCaller,
-        "SignatureDoesNotMatch" if is_about_time(message) => Class::Clock,
+        "SignatureDoesNotMatch" | "InvalidSignatureException" if is_about_time(message) => {
+            Class::Clock
+        }
         "InvalidClientTokenId"
         | "UnrecognizedClientException"
         | "SignatureDoesNotMatch"
+        | "InvalidSignatureException"
         | "IncompleteSignature"
-        | "MissingAuthenticationToken" => Class::BaseKey,
+        | "IncompleteSignatureException"
+        | "MissingAuthenticationToken"
+        | "MissingAuthenticationTokenException" => Class::BaseKey,
         "ValidationError"
         | "InvalidParameterValue"
         | "InvalidParameterCombination"
@@ -118,8 +128,11 @@ pub fn classify(status: u16, code: &str, message: &str) -> Class {
         | "MalformedPolicyDocument"
         | "PackedPolicyTooLarge"
         | "InvalidAuthorizationMessageException"
-        | "JWTPayloadSizeExceededException" => Class::Configuration,
+        | "JWTPayloadSizeExceededException"
+        | "InvalidParameterException"
+        | "UnsupportedCommandException" => Class::Configuration,
         "AccessDenied"
+        | "AccessDeniedException"
         | "IDPRejectedClaim"
         | "RegionDisabledException"
         | "SessionDurationEscalationException"
@@ -173,6 +186,11 @@ mod tests {
             (403, "RegionDisabledException", "", Class::Denied),
             (400, "ValidationError", "", Class::Configuration),
             (400, "MissingFields", "", Class::Denied),
+            (400, "InvalidSignatureException", "Signature expired: 2026", Class::Clock),
+            (400, "InvalidSignatureException", "The request signature we", Class::BaseKey),
+            (400, "MissingAuthenticationTokenException", "", Class::BaseKey),
+            (400, "AccessDeniedException", "", Class::Denied),
+            (400, "ServerException", "", Class::Unavailable),
         ];
         for (status, code, message, class) in rows {
             assert_eq!(classify(status, code, message), class, "{status} {code}");

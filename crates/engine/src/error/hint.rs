@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Class, StsFailure};
+use super::{Class, CallFailure};
 use crate::arn::RoleArn;
 use crate::plan::{Caller, Hop};
 use crate::region::Region;
@@ -39,12 +39,13 @@ impl CallFacts {
             Hop::AssumeRole(request) => (
                 request.external_id.is_some(),
                 request.policy.is_some() || !request.policy_arns.is_empty(),
-                false,
+                request.mfa.is_some(),
             ),
             Hop::WebIdentity(request) => {
                 (false, request.policy.is_some() || !request.policy_arns.is_empty(), false)
             }
             Hop::SessionToken(request) => (false, false, request.mfa.is_some()),
+            Hop::RegistryToken(_) => (false, false, false),
         };
         Self {
             operation: hop.operation(),
@@ -60,19 +61,19 @@ impl CallFacts {
         }
     }
 
-    pub(super) fn hint(&self, failure: &StsFailure) -> String {
+    pub(super) fn hint(&self, failure: &CallFailure) -> String {
         match failure {
-            StsFailure::Refused { code, message, .. } => {
+            CallFailure::Refused { code, message, .. } => {
                 self.after_refusal(code, message, failure.class())
             }
-            StsFailure::NoAnswer { .. } => {
+            CallFailure::NoAnswer { .. } => {
                 format!("check the network, and that STS can be reached in {}", self.region)
             }
-            StsFailure::Unreadable { .. } => {
+            CallFailure::Unreadable { .. } => {
                 "check that the endpoint is one of STS and that no proxy answers in its place"
                     .to_owned()
             }
-            StsFailure::NotSendable { .. } => "check the region and the endpoint".to_owned(),
+            CallFailure::NotSendable { .. } => "check the region and the endpoint".to_owned(),
         }
     }
 

@@ -61,6 +61,7 @@ impl Parameters {
             tags: self.tags.clone(),
             policy: self.policy.clone(),
             policy_arns: self.policy_arns.clone(),
+            mfa: None,
         }
     }
 

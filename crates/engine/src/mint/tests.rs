@@ -10,10 +10,10 @@ use secrecy::{ExposeSecret, SecretString};
 use super::*;
 use crate::arn::{Dialect, RoleArn};
 use crate::error::SourceError;
-use crate::plan::WebIdentityRequest;
+use crate::plan::{TokenFrom, WebIdentityRequest};
 use crate::ports::CallerIdentity;
-use crate::request::{RoleRequest, SessionDuration, SessionName, SessionTokenRequest};
-use crate::session::Credentials;
+use crate::request::{MfaCode, MfaSerial, Registry, SessionDuration, SessionName};
+use crate::session::{Credentials, RegistryToken};
 
 const HUB: &str = "arn:aws:iam::111122223333:role/hub";
 const SPOKE: &str = "arn:aws:iam::444455556666:role/spoke";
@@ -26,9 +26,9 @@ struct World {
     identity_calls: AtomicUsize,
     seconds: AtomicI64,
     /// What the hub answers; a session by default.
-    hub_refusal: Option<StsFailure>,
+    hub_refusal: Option<CallFailure>,
     /// What the first call of the spoke answers; a session by default.
-    spoke_refusal: Mutex<Option<StsFailure>>,
+    spoke_refusal: Mutex<Option<CallFailure>>,
     /// Whether the source's keys are those of a session.
     is_temporary: bool,
     /// The secret of the source's keys, or its token.
@@ -39,6 +39,10 @@ struct World {
     lifetime: Option<SignedDuration>,
     /// Who signed each AssumeRole, and for which role.
     signed: Mutex<Vec<(String, String)>>,
+    /// How often a code was asked for.
+    codes_asked: AtomicUsize,
+    /// The codes that came with each AssumeRole.
+    codes_sent: Mutex<Vec<Option<String>>>,
 }
 
 impl World {
@@ -88,6 +92,14 @@ impl Source for World {
         }
         .boxed()
     }
+
+    fn mfa_code<'a>(
+        &'a self,
+        _: &'a MfaSerial,
+    ) -> BoxFuture<'a, Result<MfaCode, SourceError>> {
+        let number = self.codes_asked.fetch_add(1, Ordering::SeqCst);
+        async move { Ok(MfaCode::parse(&format!("{number:06}")).unwrap()) }.boxed()
+    }
 }
 
 impl Aws for World {
@@ -96,9 +108,11 @@ impl Aws for World {
         _: &'a Region,
         caller: &'a Credentials,
         request: &'a RoleRequest,
-    ) -> BoxFuture<'a, Result<Session, StsFailure>> {
+    ) -> BoxFuture<'a, Result<Session, CallFailure>> {
         async move {
             let role = request.role.as_str().to_owned();
+            let code = request.mfa.as_ref().and_then(|mfa| mfa.code.as_ref());
+            self.codes_sent.lock().unwrap().push(code.map(|code| code.as_str().to_owned()));
             self.signed.lock().unwrap().push((caller.access_key_id.clone(), role));
             let is_hub = request.role.as_str() == HUB;
             let calls = if is_hub { &self.hub_calls } else { &self.spoke_calls };
@@ -123,7 +137,7 @@ impl Aws for World {
         _: &'a Region,
         token: &'a SecretString,
         _: &'a WebIdentityRequest,
-    ) -> BoxFuture<'a, Result<Session, StsFailure>> {
+    ) -> BoxFuture<'a, Result<Session, CallFailure>> {
         async move {
             self.hub_calls.fetch_add(1, Ordering::SeqCst);
             // Whoever is refused gets another token next time.
@@ -144,16 +158,25 @@ impl Aws for World {
         _: &'a Region,
         _: &'a Credentials,
         _: &'a SessionTokenRequest,
-    ) -> BoxFuture<'a, Result<Session, StsFailure>> {
+    ) -> BoxFuture<'a, Result<Session, CallFailure>> {
         async { Ok(self.session()) }.boxed()
+    }
+
+    fn registry_token<'a>(
+        &'a self,
+        _: &'a Region,
+        _: &'a Credentials,
+        _: Registry,
+    ) -> BoxFuture<'a, Result<RegistryToken, CallFailure>> {
+        async { Err(CallFailure::NoAnswer { service: "ECR", kind: "not scripted" }) }.boxed()
     }
 
     fn caller_identity<'a>(
         &'a self,
         _: &'a Region,
         _: &'a Credentials,
-    ) -> BoxFuture<'a, Result<CallerIdentity, StsFailure>> {
-        async { Err(StsFailure::NoAnswer { kind: "not scripted" }) }.boxed()
+    ) -> BoxFuture<'a, Result<CallerIdentity, CallFailure>> {
+        async { Err(CallFailure::NoAnswer { service: "STS", kind: "not scripted" }) }.boxed()
     }
 }
 
@@ -173,12 +196,13 @@ fn hub_and_spoke() -> Plan {
     Plan::assume_role(region, SourceSpec::Ambient, vec![request(HUB)], request(SPOKE))
 }
 
-fn denied() -> StsFailure {
+fn denied() -> CallFailure {
     refused("AccessDenied", 403)
 }
 
-fn refused(code: &str, status: u16) -> StsFailure {
-    StsFailure::Refused { status, code: code.to_owned(), message: String::new(), request_id: None }
+fn refused(code: &str, status: u16) -> CallFailure {
+    let (code, message) = (code.to_owned(), String::new());
+    CallFailure::Refused { service: "STS", status, code, message, request_id: None }
 }
 
 async fn fifty(minter: &Arc<Minter>) -> Vec<Result<Minted, Arc<Error>>> {
@@ -316,7 +340,7 @@ async fn a_short_prefix_is_used_for_half_its_life() {
 #[tokio::test(start_paused = true)]
 async fn a_token_that_is_refused_is_read_anew_once() {
     let plan = || {
-        let source = SourceSpec::Token { file: "token".into(), account: None };
+        let source = SourceSpec::Token { from: TokenFrom::File("token".into()), account: None };
         let region = Region::parse("eu-west-1").unwrap();
         Plan::assume_role_with_token(region, source, Vec::new(), request(HUB)).unwrap()
     };
@@ -344,4 +368,17 @@ async fn two_sources_are_two_identities() {
     assert_eq!(one.unwrap().origin, "profile other");
     assert_eq!(two.unwrap().origin, "default chain");
     assert_eq!(world.identity_calls.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_code_serves_a_prefix_for_as_long_as_it_lives() {
+    let (world, minter) = minter(World::default());
+    let serial = MfaSerial::parse("arn:aws:iam::111122223333:mfa/alice").unwrap();
+    let plan = hub_and_spoke().with_mfa(&serial).unwrap();
+    for _ in 0..2 {
+        minter.mint(&plan).await.unwrap();
+    }
+    assert_eq!(world.codes_asked.load(Ordering::SeqCst), 1);
+    let sent = world.codes_sent.lock().unwrap().clone();
+    assert_eq!(sent, [Some("000000".to_owned()), None, None]);
 }

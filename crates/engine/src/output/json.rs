@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use super::{Text, generator_keys};
 use crate::arn::SessionArn;
-use crate::session::Session;
+use crate::session::{Issued, Session};
 
 /// What `aws sts assume-role` prints, so that people's `jq` goes on working.
 ///
@@ -59,9 +59,9 @@ pub fn credential_process(session: &Session) -> serde_json::Result<Text> {
     })
 }
 
-/// The generator's output keys of a session as a flat map of strings.
+/// The generator's output keys as a flat map of strings.
 #[derive(Debug)]
-pub struct KeyMap<'a>(pub &'a Session);
+pub struct KeyMap<'a>(pub &'a Issued);
 
 impl Serialize for KeyMap<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

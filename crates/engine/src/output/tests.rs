@@ -49,7 +49,7 @@ fn a_shell_reads_the_variables() {
 #[test]
 fn the_generator_keys_are_those_of_eso() {
     assert_eq!(
-        *key_lines(&generator_keys(&session(HOUR))),
+        *key_lines(&generator_keys(&Issued::Session(session(HOUR)))),
         "access_key_id=ASIAX\nsecret_access_key=s/e+c=\nsession_token=tok/en==\nexpiration=1767229200\n"
     );
 }
@@ -57,7 +57,7 @@ fn the_generator_keys_are_those_of_eso() {
 #[test]
 fn an_unstated_expiry_is_left_out_but_never_permanent() {
     let session = session(None);
-    assert_eq!(generator_keys(&session).len(), 3);
+    assert_eq!(generator_keys(&Issued::Session(session.clone())).len(), 3);
     assert!(!shell(&variables(&session, &region()), Dialect::Posix).contains("EXPIRATION"));
     assert!(!assume_role_json(&session).unwrap().contains("Expiration"));
     let process: serde_json::Value =
@@ -129,4 +129,26 @@ proptest! {
         let word = text.strip_prefix("$env:NAME = '").unwrap().strip_suffix("'\n").unwrap();
         prop_assert_eq!(word.replace("''", "'"), value);
     }
+}
+
+#[test]
+fn a_registrys_keys_are_those_of_eso() {
+    let token = |proxy_endpoint: Option<&str>| {
+        Issued::RegistryToken(RegistryToken {
+            username: "AWS".to_owned(),
+            password: SecretString::from("pass=="),
+            proxy_endpoint: proxy_endpoint.map(str::to_owned),
+            expires_at: "2026-01-01T12:00:00.75Z".parse().unwrap(),
+            request_id: None,
+        })
+    };
+    assert_eq!(
+        *key_lines(&generator_keys(&token(Some("https://1.dkr.ecr.eu-west-1.amazonaws.com")))),
+        "username=AWS\npassword=pass==\n\
+         proxy_endpoint=https://1.dkr.ecr.eu-west-1.amazonaws.com\nexpires_at=1767268800\n"
+    );
+    assert_eq!(
+        *key_lines(&generator_keys(&token(None))),
+        "username=AWS\npassword=pass==\nexpires_at=1767268800\n"
+    );
 }

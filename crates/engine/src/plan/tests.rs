@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::arn::Dialect;
-use crate::request::{ExternalId, SessionTags, SourceIdentity};
+use crate::request::{ExternalId, Mfa, MfaSerial, SessionTags, SourceIdentity};
 
 fn request(role: &str) -> RoleRequest {
     let role = RoleArn::parse(role, Dialect::Aws).unwrap();
@@ -74,7 +74,7 @@ fn what_a_chain_inherits_cannot_be_set_again() {
     let errors = plan(with("alice", &["team"]), with("bob", &[])).check().unwrap_err();
     assert!(matches!(
         errors.as_slice(),
-        [PlanError::SourceIdentityChanged { .. }, PlanError::TagInherited { .. }]
+        [(1, PlanError::SourceIdentityChanged { .. }), (1, PlanError::TagInherited { .. })]
     ));
 }
 
@@ -92,7 +92,7 @@ fn a_role_of_another_partition_is_seen_before_any_call() {
 #[test]
 fn a_token_asks_for_the_first_role_of_a_chain() {
     let plan = |via, last| {
-        let source = SourceSpec::Token { file: "token".into(), account: None };
+        let source = SourceSpec::Token { from: TokenFrom::File("token".into()), account: None };
         Plan::assume_role_with_token(region("eu-west-1"), source, via, last)
     };
     let direct = plan(Vec::new(), lasting(request(READER), 7_200)).unwrap();
@@ -128,5 +128,66 @@ fn a_session_token_needs_a_users_own_keys() {
 fn an_earlier_role_of_another_partition_is_seen_too() {
     let via = vec![request("arn:aws-cn:iam::111122223333:role/hub")];
     let plan = Plan::assume_role(region("eu-west-1"), SourceSpec::Ambient, via, request(READER));
-    assert!(matches!(plan.check().unwrap_err().as_slice(), [PlanError::OtherPartition { .. }]));
+    let errors = plan.check().unwrap_err();
+    assert!(matches!(errors.as_slice(), [(0, PlanError::OtherPartition { .. })]));
+}
+
+fn device() -> MfaSerial {
+    MfaSerial::parse("arn:aws:iam::111122223333:mfa/alice").unwrap()
+}
+
+fn with_device(via: Vec<RoleRequest>, last: RoleRequest) -> Plan {
+    let plan = Plan::assume_role(region("eu-west-1"), SourceSpec::Ambient, via, last);
+    plan.with_mfa(&device()).unwrap()
+}
+
+fn operations(plan: &Plan) -> Vec<&'static str> {
+    plan.hops().map(Hop::operation).collect()
+}
+
+#[test]
+fn a_code_goes_with_the_first_call() {
+    let plan = with_device(vec![request(HUB)], request(READER));
+    assert_eq!(plan.devices().count(), 1);
+    let Some(Hop::AssumeRole(first)) = plan.prefix.first() else { panic!("no first hop") };
+    assert_eq!(first.mfa, Some(Mfa::asked_of(device())));
+    let registry = Plan::registry_token(region("eu-west-1"), SourceSpec::Ambient, Registry::Private);
+    let registry = registry.with_mfa(&device()).unwrap();
+    assert_eq!(operations(&registry), ["GetSessionToken", "GetAuthorizationToken"]);
+    let role = RoleArn::parse(READER, Dialect::Aws).unwrap();
+    let hops = vec![Hop::WebIdentity(WebIdentityRequest::of_account(role))];
+    let start = Start { source: SourceSpec::Ambient, hops };
+    let web = Plan::assume_role(region("eu-west-1"), start, Vec::new(), request(HUB));
+    assert!(matches!(web.with_mfa(&device()), Err(PlanError::NotWithWebIdentity { .. })));
+}
+
+#[test]
+fn one_code_is_made_to_serve_every_plan_of_a_run() {
+    let shared = |mut plans: Vec<Plan>| {
+        share_mfa(plans.iter_mut());
+        plans
+    };
+    // One plan, and plans that share their first call, stay as they are.
+    let alone = vec![with_device(Vec::new(), request(READER))];
+    assert_eq!(shared(alone.clone()), alone);
+    let same_hub: Vec<Plan> =
+        [READER, HUB].map(|last| with_device(vec![request(HUB)], request(last))).into();
+    assert_eq!(shared(same_hub.clone()), same_hub);
+    // Others take the code in a call of its own, the same for all of them.
+    let plans = shared(vec![
+        with_device(Vec::new(), request(READER)),
+        with_device(Vec::new(), lasting(request(HUB), 7_200)),
+        with_device(vec![request(HUB)], request(READER)),
+    ]);
+    for plan in &plans {
+        assert_eq!(operations(plan).first(), Some(&"GetSessionToken"));
+        assert_eq!(plan.devices().count(), 1);
+        assert_eq!(plan.prefix.first(), plans[0].prefix.first());
+    }
+    // What follows is chained, with the cap that goes with it.
+    assert_eq!(plans[0].check(), Ok(()));
+    assert!(plans[1].check().is_err());
+    // Without a device nothing changes.
+    let plain = vec![Plan { prefix: Vec::new(), ..plans[0].clone() }, plans[2].clone()];
+    assert_eq!(shared(plain.clone()), plain);
 }

@@ -1,8 +1,24 @@
-//! The second factor of GetSessionToken.
+//! The second factor of AssumeRole and GetSessionToken.
 
 use std::fmt;
 
 use crate::violation::{InvalidText, TextRule, is_name_character};
+
+/// The second factor of one call.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct Mfa {
+    /// The user's device.
+    pub serial: MfaSerial,
+    /// Its code, where the request brings one; else it is asked for just before the call.
+    pub code: Option<MfaCode>,
+}
+
+impl Mfa {
+    /// A device whose code is asked for just before the call.
+    pub fn asked_of(serial: MfaSerial) -> Self {
+        Self { serial, code: None }
+    }
+}
 
 /// An MFA device: a serial number or the ARN of a virtual device, 9 to 256 characters.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
@@ -22,6 +38,12 @@ impl MfaSerial {
     /// The serial as it is sent.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl fmt::Display for MfaSerial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
 }
 

@@ -1,0 +1,98 @@
+//! Who asks: the source, and the calls by which it becomes whoever makes the request.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use super::Hop;
+use crate::grant::{KeysRef, ServiceAccountRef};
+
+/// Who we are before the first hop.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub enum SourceSpec {
+    /// Keys in a Secret of a namespace.
+    Secret {
+        /// The grant's namespace.
+        namespace: String,
+        /// Where the parts of the key are.
+        keys: KeysRef,
+    },
+    /// A web identity token; read anew at each use.
+    Token {
+        /// Where the token is.
+        from: TokenFrom,
+        /// The service account that it stands for, where a grant names one.
+        account: Option<ServiceAccountRef>,
+    },
+    /// The own credentials of a named profile, without any role of it.
+    Profile(String),
+    /// The command of a profile's `credential_process`, whatever else the profile has.
+    Process(String),
+    /// The environment's `AWS_ACCESS_KEY_ID` and what belongs to it.
+    Environment,
+    /// The endpoint that ECS and EKS Pod Identity give a container.
+    Container,
+    /// The instance metadata service of EC2, version 2.
+    Instance,
+    /// The default chain, where only the machine that runs the plan can walk it.
+    Ambient,
+}
+
+/// Where a web identity token is.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub enum TokenFrom {
+    /// In a file.
+    File(PathBuf),
+    /// In an environment variable of this name.
+    Variable(String),
+    /// On the standard output of this command.
+    Command(String),
+}
+
+impl fmt::Display for SourceSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Secret { namespace, keys } => {
+                write!(f, "Secret {namespace}/{}", keys.access_key_id.name)
+            }
+            Self::Token { from, account: Some(account) } => {
+                write!(f, "token of ServiceAccount {} {from}", account.name)
+            }
+            Self::Token { from, account: None } => write!(f, "token {from}"),
+            Self::Profile(name) => write!(f, "profile {name}"),
+            Self::Process(name) => write!(f, "credential_process of profile {name}"),
+            Self::Environment => f.write_str("environment variables"),
+            Self::Container => f.write_str("container credentials"),
+            Self::Instance => f.write_str("instance metadata (IMDSv2)"),
+            Self::Ambient => f.write_str("default chain"),
+        }
+    }
+}
+
+/// Without the command: its arguments may hold a secret.
+impl fmt::Display for TokenFrom {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => write!(f, "in {}", path.display()),
+            Self::Variable(name) => write!(f, "in the variable {name}"),
+            Self::Command(_) => f.write_str("of the token command"),
+        }
+    }
+}
+
+/// Who asks: a source, and the calls by which it becomes whoever makes the request.
+///
+/// A profile with a role is its own keys and one hop; a profile that points to another one is a
+/// chain of hops.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Start {
+    /// Who begins.
+    pub source: SourceSpec,
+    /// The roles that are passed through before the request, in order.
+    pub hops: Vec<Hop>,
+}
+
+impl From<SourceSpec> for Start {
+    fn from(source: SourceSpec) -> Self {
+        Self { source, hops: Vec::new() }
+    }
+}
