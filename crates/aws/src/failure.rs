@@ -18,10 +18,18 @@ use aws_smithy_xml::decode::{Document, ScopedDecoder, try_data};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
 use rolecall_engine::error::{Class, CallFailure, classify};
 
+/// The services, as messages name them.
+pub(crate) const STS: &str = "STS";
+pub(crate) const ECR: &str = "ECR";
+
 /// Takes code and sentence out of an SDK error, and drops the rest.
 ///
 /// `secrets` are cut out of the sentence: some servers repeat the request in it.
-pub(crate) fn failure_of<E>(error: &SdkError<E>, secrets: &[&str]) -> CallFailure
+pub(crate) fn failure_of<E>(
+    service: &'static str,
+    error: &SdkError<E>,
+    secrets: &[&str],
+) -> CallFailure
 where
     E: ProvideErrorMetadata + RequestId,
 {
@@ -32,11 +40,12 @@ where
                 (Some(code), message) => (code.to_owned(), message.unwrap_or_default().to_owned()),
                 (None, _) => match foreign_error(context.raw()) {
                     Some(found) => found,
-                    None => return CallFailure::Unreadable { status },
+                    None => return CallFailure::Unreadable { service, status },
                 },
             };
             let request_id = context.err().request_id().map(str::to_owned);
             CallFailure::Refused {
+                service,
                 status,
                 code: shown(&code, secrets),
                 message: shown(&message, secrets),
@@ -44,16 +53,16 @@ where
             }
         }
         SdkError::ResponseError(context) => {
-            CallFailure::Unreadable { status: context.raw().status().as_u16() }
+            CallFailure::Unreadable { service, status: context.raw().status().as_u16() }
         }
-        SdkError::TimeoutError(_) => CallFailure::NoAnswer { kind: "it took too long" },
-        SdkError::DispatchFailure(failure) => no_answer(failure),
+        SdkError::TimeoutError(_) => CallFailure::NoAnswer { service, kind: "it took too long" },
+        SdkError::DispatchFailure(failure) => no_answer(service, failure),
         // A bad region, endpoint or header value: the caller's mistake, so never retried.
         _ => CallFailure::NotSendable { reason: "the endpoint or a header value is not valid" },
     }
 }
 
-fn no_answer(failure: &DispatchFailure) -> CallFailure {
+fn no_answer(service: &'static str, failure: &DispatchFailure) -> CallFailure {
     let kind = if failure.is_timeout() {
         "it took too long"
     } else if failure.is_user() {
@@ -64,7 +73,7 @@ fn no_answer(failure: &DispatchFailure) -> CallFailure {
     } else {
         "the connection failed"
     };
-    CallFailure::NoAnswer { kind }
+    CallFailure::NoAnswer { service, kind }
 }
 
 /// Code and message of an error in another server's XML: bare `<Error>`, `<Errors>` around it, any

@@ -5,14 +5,23 @@
 //! crate: its debug form can hold live secret keys, so code and sentence are taken out and the rest
 //! is dropped.
 
-pub mod sources;
-
+mod client;
+pub mod command;
+mod ecr;
 mod endpoint;
 mod failure;
+mod network;
 mod shared_config;
+mod sources;
 mod sts;
+mod trust;
 mod whole;
 
 pub use endpoint::{Destination, Endpoint, InvalidEndpoint, PlainHttp};
-pub use shared_config::SharedConfig;
-pub use sts::StsClient;
+pub use client::AwsClient;
+pub use network::Network;
+pub use shared_config::{
+    ChainOptions, ConfigFiles, Endpoints, Profile, ProfileChain, ProfileSettings, SharedConfig,
+};
+pub use sources::Machine;
+pub use trust::{CaBundle, InvalidCaBundle};

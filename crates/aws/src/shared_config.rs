@@ -1,75 +1,132 @@
-//! What the shared configuration files say beside credentials: profiles and their region.
+//! The AWS config files: profiles, and what they say of credentials and of where to call.
+//!
+//! Read by rolecall itself, not by the SDK, so that a profile's roles become hops of a plan, with
+//! our own words for what is wrong. Both files are one: the credentials file wins.
 
-use aws_config::profile::{ProfileSet, load};
-use aws_runtime::env_config::file::EnvConfigFiles;
-use aws_types::os_shim_internal::{Env, Fs};
+mod chain;
+mod merge;
+mod profile;
+mod settings;
+mod syntax;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
 use rolecall_engine::error::SourceError;
 use rolecall_engine::violation::nearest;
 
-/// The profiles of `~/.aws/config` and `~/.aws/credentials`, or of the files that
-/// `AWS_CONFIG_FILE` and `AWS_SHARED_CREDENTIALS_FILE` name.
-#[derive(Debug)]
+pub use chain::{ChainOptions, ProfileChain};
+pub use profile::Profile;
+pub use settings::{Endpoints, ProfileSettings};
+
+use merge::Merged;
+use syntax::FileKind;
+
+/// Where the two files are.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ConfigFiles {
+    /// `AWS_CONFIG_FILE`, else `~/.aws/config`.
+    pub config: PathBuf,
+    /// `AWS_SHARED_CREDENTIALS_FILE`, else `~/.aws/credentials`.
+    pub credentials: PathBuf,
+}
+
+/// The profiles of both files.
+#[derive(Debug, Default)]
 pub struct SharedConfig {
-    profiles: ProfileSet,
-    selected: String,
+    profiles: BTreeMap<String, Merged>,
+    sso_sessions: BTreeMap<String, Merged>,
+    services: BTreeMap<String, Merged>,
+    /// Sections that can be no profile: file and line, what stands in the brackets, and why.
+    unusable: Vec<(String, String, &'static str)>,
 }
 
 impl SharedConfig {
-    /// Reads the files; missing ones are empty.
+    /// Reads the files; one that does not exist is empty.
     ///
     /// # Errors
     ///
-    /// [`SourceError::Missing`] when a file cannot be read, or when `profile` was asked for and
-    /// does not exist, whatever keys the environment holds.
-    pub async fn load(profile: Option<&str>) -> Result<Self, SourceError> {
-        let (fs, env) = (Fs::real(), Env::real());
-        let files = EnvConfigFiles::default();
-        let profiles =
-            load(&fs, &env, &files, None).await.map_err(|error| SourceError::Missing {
-                what: format!(
-                    "the AWS config files cannot be read: {}",
-                    one_line(&error.to_string())
-                ),
-                hint: None,
-            })?;
-        let selected = profile.unwrap_or(profiles.selected_profile()).to_owned();
-        let config = Self { profiles, selected };
-        match profile {
-            Some(name) if config.profiles.get_profile(name).is_none() => Err(config.missing(name)),
-            _ => Ok(config),
-        }
+    /// [`SourceError::Missing`] when a file cannot be read, or has a line that leaves open which
+    /// profile it belongs to.
+    pub fn load(files: &ConfigFiles) -> Result<Self, SourceError> {
+        let mut config = Self::default();
+        config.add(&files.config, FileKind::Config)?;
+        config.add(&files.credentials, FileKind::Credentials)?;
+        Ok(config)
     }
 
-    /// The name of the selected profile.
-    pub(crate) fn name(&self) -> &str {
-        &self.selected
+    /// The profile of this name.
+    ///
+    /// # Errors
+    ///
+    /// [`SourceError::Missing`] with the nearest names when there is none.
+    pub fn profile(&self, name: &str) -> Result<Profile<'_>, SourceError> {
+        self.find(name).ok_or_else(|| self.missing(name))
     }
 
-    /// The command of the selected profile's `credential_process`.
-    pub(crate) fn credential_process(&self) -> Option<&str> {
-        self.profiles.get_profile(&self.selected)?.get("credential_process")
+    /// The profile of this name, if there is one.
+    pub fn find(&self, name: &str) -> Option<Profile<'_>> {
+        let (name, group) = self.profiles.get_key_value(name)?;
+        Some(Profile { name, group })
     }
 
-    /// The region of the selected profile; no other profile's is inherited.
-    pub fn region(&self) -> Option<&str> {
-        self.profiles.get_profile(&self.selected)?.get("region")
+    fn add(&mut self, path: &Path, kind: FileKind) -> Result<(), SourceError> {
+        let unreadable = |problem: String| SourceError::Missing {
+            what: format!("the AWS config file {} {problem}", path.display()),
+            hint: Some("the form of these files is in docs/guides/sources.md".to_owned()),
+        };
+        let text = match std::fs::read(path) {
+            Ok(bytes) => decoded(&bytes).map_err(unreadable)?,
+            Err(error) if is_absent(&error) => return Ok(()),
+            Err(error) => return Err(unreadable(format!("cannot be read: {error}"))),
+        };
+        let groups =
+            syntax::parse(&text, kind).map_err(|error| unreadable(format!("is broken, {error}")))?;
+        self.merge(groups, path);
+        Ok(())
     }
 
     fn missing(&self, name: &str) -> SourceError {
-        let mut names: Vec<&str> = self.profiles.profiles().collect();
-        names.sort_unstable();
-        let hint = match nearest(name, names.iter().copied()) {
-            Some(near) => format!("did you mean {near}?"),
-            None if names.is_empty() => {
+        let what = format!("there is no profile {name}");
+        let wrong = self.unusable.iter().find(|(_, text, _)| names_the_same(text, name));
+        let names = self.profiles.keys().map(String::as_str);
+        let hint = match (wrong, nearest(name, names.clone())) {
+            (Some((place, text, why)), _) => format!("[{text}] in {place} is no profile: {why}"),
+            (None, Some(near)) => format!("did you mean {near}?"),
+            (None, None) if self.profiles.is_empty() => {
                 "there is no profile at all in the AWS config files".to_owned()
             }
-            None => format!("there are: {}", names.join(", ")),
+            (None, None) => format!("there are: {}", names.collect::<Vec<_>>().join(", ")),
         };
-        SourceError::Missing { what: format!("there is no profile {name}"), hint: Some(hint) }
+        SourceError::Missing { what, hint: Some(hint) }
     }
+}
+
+/// Whether a header that is no profile's was meant to be that of `name`.
+fn names_the_same(header: &str, name: &str) -> bool {
+    let header = header.strip_prefix("profile").unwrap_or(header).trim();
+    header == name
+}
+
+/// A file in a directory that does not exist is absent too.
+fn is_absent(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
+/// UTF-8; a stray byte becomes U+FFFD, which no key or name can hold.
+fn decoded(bytes: &[u8]) -> Result<String, String> {
+    let is_utf16 = bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]);
+    if is_utf16 || bytes.contains(&0) {
+        return Err("is UTF-16 or binary: save it as UTF-8".to_owned());
+    }
+    Ok(String::from_utf8_lossy(bytes).into_owned())
 }
 
 /// One line of text of another library, at most 500 characters.
 pub(crate) fn one_line(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(500).collect()
 }
+
+#[cfg(test)]
+mod tests;

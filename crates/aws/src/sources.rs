@@ -1,190 +1,137 @@
-//! Keys from the places where AWS tools put them, over `aws-config`.
+//! Identities of this machine: profiles, the environment, containers, instances.
 //!
-//! The default chain is walked here, provider by provider, so that each one can say why it gave
-//! nothing. The order is the Rust SDK's: environment, profile, web identity, container, instance.
+//! Which of them is asked is decided by the door, which knows the environment; here each one is
+//! asked, and says in its own words why it gave nothing. No error of the SDK leaves this module.
+
+mod container;
+mod instance;
+mod process;
+mod sso;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use aws_config::ecs::EcsCredentialsProvider;
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
-use aws_config::imds;
-use aws_config::imds::credentials::ImdsCredentialsProvider;
-use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::provider_config::ProviderConfig;
-use aws_config::web_identity_token::WebIdentityTokenCredentialsProvider;
 use aws_credential_types::Credentials as SdkCredentials;
 use aws_credential_types::provider::ProvideCredentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_sts::config::Region as SdkRegion;
-use aws_sdk_sts::error::SdkError;
-use aws_sdk_sts::operation::assume_role::AssumeRoleError;
-use aws_sdk_sts::operation::assume_role_with_web_identity::AssumeRoleWithWebIdentityError;
-use aws_types::os_shim_internal::Env;
 use jiff::Timestamp;
-use rolecall_engine::error::{Attempt, Class, SourceError, CallFailure};
+use rolecall_engine::error::SourceError;
+use rolecall_engine::plan::SourceSpec;
 use rolecall_engine::region::Region;
 use rolecall_engine::session::{Credentials, Identity};
 use secrecy::SecretString;
 
+pub use process::MARKER as PROCESS_MARKER;
+
 use crate::endpoint::Destination;
-use crate::failure::failure_of;
-use crate::shared_config::{SharedConfig, one_line};
+use crate::network::Network;
+use crate::shared_config::{ConfigFiles, Own, SharedConfig};
+use crate::trust::CaBundle;
 
-/// Keys of a named profile: its own, or those of whatever it points to.
-///
-/// Where the profile has to call AWS for them, it does so in `region`, in the form of address that
-/// `destination` says; an endpoint of `destination` is not that profile's.
-///
-/// # Errors
-///
-/// [`SourceError`] when the profile gives none.
-pub async fn profile(
-    name: &str,
-    region: &Region,
-    destination: &Destination,
-) -> Result<Identity, SourceError> {
-    let provider = ProfileFileCredentialsProvider::builder()
-        .configure(&provider_config(region, destination))
-        .profile_name(name)
-        .build();
-    let origin = format!("profile {name}");
-    refuse_calling_itself(Some(name)).await?;
-    match within(MOST_WAIT, provider.provide_credentials()).await {
-        Ok(credentials) => identity(&credentials, origin),
-        Err(error) => Err(failed(origin, &error)),
-    }
+/// What this machine is: its config files, and how it reaches a network.
+#[derive(Clone, Debug)]
+pub struct Machine {
+    /// Where the AWS config files are.
+    pub files: ConfigFiles,
+    /// For services that a source has to call.
+    pub network: Network,
+    /// What [`PROCESS_MARKER`] holds: the profiles whose command this process runs in.
+    pub running: Option<String>,
 }
 
-/// Keys of the first source of the default chain that has any.
-///
-/// # Errors
-///
-/// [`SourceError::Nothing`] with every source and its reason; another error as soon as a source
-/// that is configured fails, since the next one would be somebody else.
-pub async fn default_chain(
-    region: &Region,
-    destination: &Destination,
-) -> Result<Identity, SourceError> {
-    let config = provider_config(region, destination);
-    let mut tried = Vec::new();
-    for place in Place::CHAIN {
-        if place == Place::Profile {
-            refuse_calling_itself(None).await?;
-        }
-        match within(MOST_WAIT, place.credentials(&config)).await {
-            Ok(credentials) => return identity(&credentials, place.name().to_owned()),
-            Err(error) if place.has_nothing(&error) => {
-                if place == Place::Environment {
-                    refuse_half_a_key()?;
-                }
-                tried.push(Attempt { source: place.name(), reason: place.reason(&error) });
+impl Machine {
+    /// Reads the identity that `spec` names, anew at each call.
+    ///
+    /// # Errors
+    ///
+    /// [`SourceError`] when there is none, or none that could work.
+    ///
+    /// # Cancellation
+    ///
+    /// Dropping the future ends a command that it runs.
+    pub async fn identity(
+        &self,
+        spec: &SourceSpec,
+        region: &Region,
+    ) -> Result<Identity, SourceError> {
+        let config = || self.provider_config(region);
+        match spec {
+            SourceSpec::Profile(name) => self.profile(name, &config()).await,
+            SourceSpec::Process(name) => self.process(name).await,
+            SourceSpec::Environment => environment().await,
+            SourceSpec::Container => container::keys(&config()).await,
+            SourceSpec::Instance => instance::keys(&config()).await,
+            SourceSpec::Secret { .. } | SourceSpec::Token { .. } | SourceSpec::Ambient => {
+                Err(SourceError::Missing {
+                    what: format!("{spec} is nothing that this machine has"),
+                    hint: None,
+                })
             }
-            Err(error) => return Err(failed(place.name().to_owned(), &error)),
-        }
-    }
-    Err(SourceError::Nothing { tried })
-}
-
-fn provider_config(region: &Region, destination: &Destination) -> ProviderConfig {
-    let region = SdkRegion::new(region.as_str().to_owned());
-    let config = ProviderConfig::without_region().with_region(Some(region));
-    match destination {
-        Destination::Regional { fips, dual_stack } => {
-            config.with_use_fips(Some(*fips)).with_use_dual_stack(Some(*dual_stack))
-        }
-        Destination::Endpoint(_) => config,
-    }
-}
-
-/// One place of the default chain.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Place {
-    Environment,
-    Profile,
-    WebIdentity,
-    Container,
-    Instance,
-}
-
-impl Place {
-    /// The Rust SDK's order.
-    const CHAIN: [Self; 5] =
-        [Self::Environment, Self::Profile, Self::WebIdentity, Self::Container, Self::Instance];
-
-    /// Whether the error means that the next place is to be asked. Where nothing answers at the
-    /// instance's address, this is no instance.
-    fn has_nothing(self, error: &CredentialsError) -> bool {
-        self == Self::Instance || matches!(error, CredentialsError::CredentialsNotLoaded(_))
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Environment => "environment variables",
-            Self::Profile => "AWS config files",
-            Self::WebIdentity => "web identity token file",
-            Self::Container => "container credentials",
-            Self::Instance => "instance metadata (IMDSv2)",
         }
     }
 
-    /// Why it has nothing, in words for those who do not know the SDK.
-    fn reason(self, error: &CredentialsError) -> String {
-        match self {
-            Self::Environment => {
-                "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not both set".to_owned()
-            }
-            Self::Profile => "the profile is missing or has no credentials".to_owned(),
-            Self::WebIdentity => {
-                "AWS_WEB_IDENTITY_TOKEN_FILE or AWS_ROLE_ARN is not set".to_owned()
-            }
-            Self::Container => "AWS_CONTAINER_CREDENTIALS_FULL_URI is not set".to_owned(),
-            Self::Instance => match error {
-                CredentialsError::ProviderTimedOut(_) => "nothing answered within 1 s".to_owned(),
-                error => reason_of(error),
-            },
-        }
-    }
-
-    async fn credentials(
-        self,
+    async fn profile(
+        &self,
+        name: &str,
         config: &ProviderConfig,
-    ) -> Result<SdkCredentials, CredentialsError> {
-        match self {
-            Self::Environment => {
-                EnvironmentVariableCredentialsProvider::new().provide_credentials().await
+    ) -> Result<Identity, SourceError> {
+        let files = SharedConfig::load(&self.files)?;
+        let (own, _) = files.own(files.profile(name)?)?;
+        if let Some(result) = sso::keys(name, &own, config).await {
+            return result;
+        }
+        match own {
+            Own::Keys { id, secret, token } => {
+                let (secret, token) = (secret.into(), token.map(SecretString::from));
+                keys_of(id, secret, token, None, format!("profile {name}"))
             }
-            Self::Profile => {
-                let provider = ProfileFileCredentialsProvider::builder().configure(config).build();
-                provider.provide_credentials().await
+            Own::Process { command } => {
+                process::keys(name, &command, self.running.as_deref()).await
             }
-            Self::WebIdentity => {
-                let builder = WebIdentityTokenCredentialsProvider::builder();
-                builder.configure(config).build().provide_credentials().await
+            Own::Sso { .. } | Own::Login { .. } => Err(SourceError::Missing {
+                what: format!("profile {name} has no keys"),
+                hint: None,
+            }),
+        }
+    }
+
+    async fn process(&self, name: &str) -> Result<Identity, SourceError> {
+        let files = SharedConfig::load(&self.files)?;
+        let profile = files.profile(name)?;
+        let Some(command) = profile.get("credential_process") else {
+            let what = format!("profile {name} has no credential_process");
+            return Err(SourceError::Missing { what, hint: None });
+        };
+        process::keys(name, command, self.running.as_deref()).await
+    }
+
+    fn provider_config(&self, region: &Region) -> ProviderConfig {
+        let region = SdkRegion::new(region.as_str().to_owned());
+        let mut config = ProviderConfig::without_region().with_region(Some(region));
+        if let Some(client) = self.network.ca_bundle.as_ref().map(CaBundle::https_client) {
+            config = config.with_http_client(client);
+        }
+        match &self.network.sts {
+            Destination::Regional { fips, dual_stack } => {
+                config.with_use_fips(Some(*fips)).with_use_dual_stack(Some(*dual_stack))
             }
-            Self::Container => {
-                let provider = EcsCredentialsProvider::builder().configure(config).build();
-                provider.provide_credentials().await
-            }
-            Self::Instance => instance(config).await,
+            Destination::Endpoint(_) => config,
         }
     }
 }
 
-/// One attempt of at most a second: off EC2 nothing answers, and nobody should wait for that.
-async fn instance(config: &ProviderConfig) -> Result<SdkCredentials, CredentialsError> {
-    const MOST: Duration = Duration::from_secs(1);
-    let client = imds::Client::builder()
-        .configure(config)
-        .max_attempts(1)
-        // The whole attempt is bounded below, so that it always ends with the same words.
-        .connect_timeout(MOST * 2)
-        .read_timeout(MOST * 2)
-        .build();
-    let provider = ImdsCredentialsProvider::builder().configure(config).imds_client(client).build();
-    within(MOST, provider.provide_credentials()).await
+async fn environment() -> Result<Identity, SourceError> {
+    let found = EnvironmentVariableCredentialsProvider::new().provide_credentials().await;
+    let credentials = found.map_err(|_| SourceError::Missing {
+        what: "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not both set".to_owned(),
+        hint: Some("set both, or neither".to_owned()),
+    })?;
+    identity(&credentials, SourceSpec::Environment.to_string())
 }
 
-/// Bounds what a provider may take: a command, a login service or an STS of its own.
+/// Bounds what a provider may take.
 async fn within(
     most: Duration,
     credentials: impl Future<Output = Result<SdkCredentials, CredentialsError>>,
@@ -195,63 +142,26 @@ async fn within(
     }
 }
 
-/// A key that is only half there must not fall through to somebody else's identity.
-fn refuse_half_a_key() -> Result<(), SourceError> {
-    const ID: &str = "AWS_ACCESS_KEY_ID";
-    const SECRET: &str = "AWS_SECRET_ACCESS_KEY";
-    let environment = Env::real();
-    let is_set = |name| environment.get(name).is_ok_and(|value| !value.trim().is_empty());
-    let (set, missing) = match (is_set(ID), is_set(SECRET)) {
-        (true, false) => (ID, SECRET),
-        (false, true) => (SECRET, ID),
-        _ => return Ok(()),
-    };
-    Err(SourceError::Missing {
-        what: format!("{set} is set and {missing} is not"),
-        hint: Some("set both, or neither".to_owned()),
-    })
-}
-
-/// A profile whose `credential_process` is rolecall on the same profile would run itself for ever.
-async fn refuse_calling_itself(profile: Option<&str>) -> Result<(), SourceError> {
-    let config = SharedConfig::load(profile).await?;
-    let Some(command) = config.credential_process() else { return Ok(()) };
-    if !calls_itself(command, config.name()) {
-        return Ok(());
-    }
-    Err(SourceError::Missing {
-        what: format!("the credential_process of profile {} would call itself", config.name()),
-        hint: Some("give the rolecall in it another --profile, one that has keys".to_owned()),
-    })
-}
-
-fn calls_itself(command: &str, profile: &str) -> bool {
-    let mut words = command.split_whitespace().map(|word| word.trim_matches(['"', '\'']));
-    let program = words.next().and_then(|word| word.rsplit(['/', '\\']).next());
-    if !matches!(program, Some("rolecall" | "rolecall.exe")) {
-        return false;
-    }
-    let words: Vec<&str> = words.collect();
-    let mut named = words.windows(2).filter_map(|pair| match pair {
-        ["--profile", name] => Some(*name),
-        _ => None,
-    });
-    let joined = words.iter().find_map(|word| word.strip_prefix("--profile="));
-    named.next().or(joined).is_none_or(|name| name == profile)
-}
-
+/// What a provider of the SDK found.
 fn identity(credentials: &SdkCredentials, origin: String) -> Result<Identity, SourceError> {
-    let accepted = Credentials::accept(
+    keys_of(
         credentials.access_key_id().to_owned(),
         SecretString::from(credentials.secret_access_key()),
         credentials.session_token().map(SecretString::from),
-    );
-    match accepted {
-        Ok(keys) => Ok(Identity::Keys {
-            credentials: keys,
-            expires_at: credentials.expiry().and_then(timestamp),
-            origin,
-        }),
+        credentials.expiry().and_then(timestamp),
+        origin,
+    )
+}
+
+fn keys_of(
+    access_key_id: String,
+    secret: SecretString,
+    token: Option<SecretString>,
+    expires_at: Option<Timestamp>,
+    origin: String,
+) -> Result<Identity, SourceError> {
+    match Credentials::accept(access_key_id, secret, token) {
+        Ok(credentials) => Ok(Identity::Keys { credentials, expires_at, origin }),
         Err(problems) => Err(SourceError::Invalid { origin, problems }),
     }
 }
@@ -261,82 +171,5 @@ fn timestamp(time: SystemTime) -> Option<Timestamp> {
     Timestamp::from_second(i64::try_from(since.as_secs()).ok()?).ok()
 }
 
-/// Keeps what kind of failure it was, and of foreign text only what holds no server's sentence: a
-/// server may repeat keys that are not known here and so cannot be cut out.
-fn failed(origin: String, error: &CredentialsError) -> SourceError {
-    if let Some(failure) = sts_failure(error) {
-        let reason = match &failure {
-            CallFailure::Refused { code, .. } => format!("STS answered {code}"),
-            other => other.to_string(),
-        };
-        let hint = match failure.class() {
-            Class::Denied => Some("check the trust policy of the role that it assumes"),
-            Class::Token | Class::ExpiredCaller => {
-                Some("get a fresh token; its file holds the token and no line break after it")
-            }
-            _ => None,
-        };
-        let hint = hint.map(str::to_owned);
-        return SourceError::Failed { origin, reason, class: failure.class(), hint };
-    }
-    let (class, reason) = match error {
-        CredentialsError::ProviderTimedOut(_) => {
-            (Class::Unavailable, "it took too long".to_owned())
-        }
-        error => (Class::NoSource, reason_of(error)),
-    };
-    SourceError::Failed { origin, reason, class, hint: None }
-}
-
-/// The STS failure behind a provider's error, if there is one.
-fn sts_failure(error: &CredentialsError) -> Option<CallFailure> {
-    let mut source = std::error::Error::source(error);
-    while let Some(error) = source {
-        if let Some(error) = error.downcast_ref::<SdkError<AssumeRoleError>>() {
-            return Some(failure_of(error, &[]));
-        }
-        if let Some(error) = error.downcast_ref::<SdkError<AssumeRoleWithWebIdentityError>>() {
-            return Some(failure_of(error, &[]));
-        }
-        source = error.source();
-    }
-    None
-}
-
-/// The sentences behind a provider's error, without those that are debug forms: these may hold what
-/// a server said.
-fn reason_of(error: &CredentialsError) -> String {
-    let mut sentences: Vec<String> = Vec::new();
-    let mut source = std::error::Error::source(error);
-    while let Some(error) = source {
-        let sentence = one_line(&error.to_string());
-        let is_known = sentences.iter().any(|known| known.contains(&sentence));
-        if !sentence.contains('{') && !is_known && !error.is::<CredentialsError>() {
-            sentences.push(sentence);
-        }
-        source = error.source();
-    }
-    if sentences.is_empty() { one_line(&error.to_string()) } else { sentences.join(": ") }
-}
-
-/// As long as a `credential_process` may take.
-const MOST_WAIT: Duration = Duration::from_mins(1);
-
-#[cfg(test)]
-mod tests {
-    use super::calls_itself;
-
-    #[test]
-    fn a_process_of_ours_on_the_same_profile_is_found() {
-        for (command, found) in [
-            ("rolecall assume ROLE -o credential-process", true),
-            ("/usr/bin/rolecall assume ROLE --profile dev", true),
-            ("\"/opt/bin/rolecall\" assume ROLE --profile=dev", true),
-            ("rolecall assume ROLE --profile base", false),
-            ("aws-vault export dev", false),
-            ("", false),
-        ] {
-            assert_eq!(calls_itself(command, "dev"), found, "{command}");
-        }
-    }
-}
+/// As long as a login service may take.
+const MOST_WAIT: Duration = Duration::from_secs(20);

@@ -1,17 +1,15 @@
 //! The calls of STS.
 //!
-//! Retries are the SDK's: three attempts of what the engine's table of failure classes calls
-//! transient, within 20 s in all.
+//! What is tried again is what the engine's table of failure classes calls transient.
 
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use aws_credential_types::Credentials as SdkCredentials;
 use aws_sdk_sts::Client;
 use aws_sdk_sts::config::{
-    AppName, BehaviorVersion, Builder, Config, Region as SdkRegion, SharedCredentialsProvider,
+    Builder, Config, SharedCredentialsProvider,
 };
 use aws_sdk_sts::operation::RequestId;
 use aws_sdk_sts::operation::assume_role::AssumeRoleError;
@@ -19,81 +17,54 @@ use aws_sdk_sts::operation::assume_role_with_web_identity::AssumeRoleWithWebIden
 use aws_sdk_sts::operation::get_caller_identity::GetCallerIdentityError;
 use aws_sdk_sts::operation::get_session_token::GetSessionTokenError;
 use aws_sdk_sts::types::{AssumedRoleUser, PolicyDescriptorType, Tag};
-use aws_smithy_http_client::Builder as HttpClientBuilder;
-use aws_smithy_types::retry::RetryConfig;
-use aws_smithy_types::timeout::TimeoutConfig;
 use jiff::Timestamp;
 use rolecall_engine::arn::SessionArn;
 use rolecall_engine::error::CallFailure;
 use rolecall_engine::plan::WebIdentityRequest;
-use rolecall_engine::ports::{Aws, CallerIdentity, Clock};
+use rolecall_engine::ports::{CallerIdentity, Clock};
 use rolecall_engine::region::Region;
 use rolecall_engine::request::{
-    ExternalId, PolicyArn, RoleRequest, SessionDuration, SessionTokenRequest,
+    ExternalId, Mfa, PolicyArn, RoleRequest, SessionDuration, SessionTokenRequest,
 };
 use rolecall_engine::session::{AssumedRole, Credentials, Session};
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::endpoint::Destination;
-use crate::failure::{TableClassifier, failure_of};
+use crate::failure::{STS, TableClassifier, failure_of};
+use crate::network::Network;
 use crate::whole::WholeAnswer;
-
-type BoxFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// STS over `aws-sdk-sts`.
 ///
 /// Holds one HTTP client per region, made when it is first used.
-pub struct StsClient {
-    destination: Destination,
+pub(crate) struct StsClient {
+    network: Network,
     clock: Arc<dyn Clock>,
     // A std mutex: held while a client is looked up or built, never across an await.
     clients: Mutex<HashMap<Region, Client>>,
 }
 
 impl StsClient {
-    /// Talks to `destination`.
-    pub fn new(destination: Destination, clock: Arc<dyn Clock>) -> Self {
-        Self { destination, clock, clients: Mutex::default() }
+    pub(crate) fn new(network: Network, clock: Arc<dyn Clock>) -> Self {
+        Self { network, clock, clients: Mutex::default() }
     }
 
     fn client(&self, region: &Region) -> Client {
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         let client = clients.entry(region.clone()).or_insert_with(|| {
-            let timeouts = TimeoutConfig::builder()
-                .operation_timeout(TOTAL)
-                .operation_attempt_timeout(ATTEMPT)
-                .build();
-            let mut config = Config::builder()
-                .behavior_version(BehaviorVersion::latest())
-                .region(SdkRegion::new(region.as_str().to_owned()))
-                .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
-                .timeout_config(timeouts)
-                .interceptor(WholeAnswer);
-            config.set_app_name(AppName::new("rolecall").ok());
-            match &self.destination {
-                Destination::Regional { fips, dual_stack } => {
-                    config = config.use_fips(*fips).use_dual_stack(*dual_stack);
-                }
-                Destination::Endpoint(endpoint) => {
-                    config = config.endpoint_url(endpoint.as_str());
-                    if endpoint.is_plain_local() {
-                        // No TLS and no proxy: what goes to this machine stays on it.
-                        config = config.http_client(HttpClientBuilder::new().build_http());
-                    }
-                }
-            }
-            Client::from_conf(config.build())
+            let shared = self.network.config(&self.network.sts, region.as_str());
+            Client::from_conf(Builder::from(&shared).interceptor(WholeAnswer).build())
         });
         client.clone()
     }
 
     #[expect(deprecated, reason = "the packed size is what servers answer today")]
-    async fn assume(
+    pub(crate) async fn assume(
         &self,
         region: &Region,
         caller: &Credentials,
         request: &RoleRequest,
     ) -> Result<Session, CallFailure> {
+        let (serial, code) = factor(request.mfa.as_ref())?;
         let call = self
             .client(region)
             .assume_role()
@@ -106,6 +77,8 @@ impl StsClient {
             .set_policy_arns(descriptors(&request.policy_arns))
             .set_tags(tags(request)?)
             .set_transitive_tag_keys(some_if_any(request.tags.transitive_keys().to_vec()))
+            .set_serial_number(serial.map(str::to_owned))
+            .set_token_code(code.map(str::to_owned))
             .customize()
             .config_override(signed_by::<AssumeRoleError>(caller))
             .send()
@@ -113,7 +86,8 @@ impl StsClient {
         let output = call.map_err(|error| {
             let mut secrets = secrets_of(caller);
             secrets.extend(request.external_id.as_ref().map(ExternalId::as_str));
-            failure_of(&error, &secrets)
+            secrets.extend(code);
+            failure_of(STS, &error, &secrets)
         })?;
         self.session(
             output.credentials(),
@@ -125,7 +99,7 @@ impl StsClient {
     }
 
     #[expect(deprecated, reason = "the packed size is what servers answer today")]
-    async fn assume_with_token(
+    pub(crate) async fn assume_with_token(
         &self,
         region: &Region,
         token: &SecretString,
@@ -145,7 +119,7 @@ impl StsClient {
             .config_override(Config::builder().retry_classifier(classifier))
             .send()
             .await;
-        let output = call.map_err(|error| failure_of(&error, &[token.expose_secret()]))?;
+        let output = call.map_err(|error| failure_of(STS, &error, &[token.expose_secret()]))?;
         self.session(
             output.credentials(),
             output.assumed_role_user(),
@@ -155,17 +129,14 @@ impl StsClient {
         )
     }
 
-    async fn own_session(
+    pub(crate) async fn own_session(
         &self,
         region: &Region,
         caller: &Credentials,
         request: &SessionTokenRequest,
     ) -> Result<Session, CallFailure> {
         let duration = request.duration.map(|duration| wire_seconds(duration.seconds()));
-        let (serial, code) = match &request.mfa {
-            Some((serial, code)) => (Some(serial.as_str()), Some(code.as_str())),
-            None => (None, None),
-        };
+        let (serial, code) = factor(request.mfa.as_ref())?;
         let call = self
             .client(region)
             .get_session_token()
@@ -179,12 +150,12 @@ impl StsClient {
         let output = call.map_err(|error| {
             let mut secrets = secrets_of(caller);
             secrets.extend(code);
-            failure_of(&error, &secrets)
+            failure_of(STS, &error, &secrets)
         })?;
         self.session(output.credentials(), None, None, None, output.request_id())
     }
 
-    async fn identity_of(
+    pub(crate) async fn identity_of(
         &self,
         region: &Region,
         caller: &Credentials,
@@ -196,7 +167,7 @@ impl StsClient {
             .config_override(signed_by::<GetCallerIdentityError>(caller))
             .send()
             .await;
-        let output = call.map_err(|error| failure_of(&error, &secrets_of(caller)))?;
+        let output = call.map_err(|error| failure_of(STS, &error, &secrets_of(caller)))?;
         let part = |part: Option<&str>| part.unwrap_or_default().to_owned();
         Ok(CallerIdentity {
             arn: part(output.arn()),
@@ -216,7 +187,7 @@ impl StsClient {
         source_identity: Option<&str>,
         request_id: Option<&str>,
     ) -> Result<Session, CallFailure> {
-        let unreadable = CallFailure::Unreadable { status: 200 };
+        let unreadable = CallFailure::Unreadable { service: STS, status: 200 };
         let credentials = credentials.ok_or_else(|| unreadable.clone())?;
         let parts = [
             credentials.access_key_id(),
@@ -252,46 +223,9 @@ impl StsClient {
     }
 }
 
-impl Aws for StsClient {
-    fn assume_role<'a>(
-        &'a self,
-        region: &'a Region,
-        caller: &'a Credentials,
-        request: &'a RoleRequest,
-    ) -> BoxFuture<'a, Result<Session, CallFailure>> {
-        Box::pin(self.assume(region, caller, request))
-    }
-
-    fn assume_role_with_web_identity<'a>(
-        &'a self,
-        region: &'a Region,
-        token: &'a SecretString,
-        request: &'a WebIdentityRequest,
-    ) -> BoxFuture<'a, Result<Session, CallFailure>> {
-        Box::pin(self.assume_with_token(region, token, request))
-    }
-
-    fn session_token<'a>(
-        &'a self,
-        region: &'a Region,
-        caller: &'a Credentials,
-        request: &'a SessionTokenRequest,
-    ) -> BoxFuture<'a, Result<Session, CallFailure>> {
-        Box::pin(self.own_session(region, caller, request))
-    }
-
-    fn caller_identity<'a>(
-        &'a self,
-        region: &'a Region,
-        caller: &'a Credentials,
-    ) -> BoxFuture<'a, Result<CallerIdentity, CallFailure>> {
-        Box::pin(self.identity_of(region, caller))
-    }
-}
-
 impl fmt::Debug for StsClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StsClient").field("destination", &self.destination).finish_non_exhaustive()
+        f.debug_struct("StsClient").field("network", &self.network).finish_non_exhaustive()
     }
 }
 
@@ -300,20 +234,24 @@ fn signed_by<E>(caller: &Credentials) -> Builder
 where
     TableClassifier<E>: aws_sdk_sts::config::retry::ClassifyRetry + 'static,
 {
-    let credentials = SdkCredentials::new(
+    Config::builder()
+        .credentials_provider(signing(caller))
+        .retry_classifier(TableClassifier::<E>::new())
+}
+
+/// The caller's keys as the SDK wants them.
+pub(crate) fn signing(caller: &Credentials) -> SharedCredentialsProvider {
+    SharedCredentialsProvider::new(SdkCredentials::new(
         caller.access_key_id.clone(),
         caller.secret_access_key.expose_secret(),
         caller.session_token.as_ref().map(|token| token.expose_secret().to_owned()),
         None,
         "rolecall",
-    );
-    Config::builder()
-        .credentials_provider(SharedCredentialsProvider::new(credentials))
-        .retry_classifier(TableClassifier::<E>::new())
+    ))
 }
 
 /// What must never come back in a server's sentence.
-fn secrets_of(caller: &Credentials) -> Vec<&str> {
+pub(crate) fn secrets_of(caller: &Credentials) -> Vec<&str> {
     let token = caller.session_token.as_ref().map(ExposeSecret::expose_secret);
     // The ID is no secret, but somebody may have put the secret in its place.
     let keys = [caller.access_key_id.as_str(), caller.secret_access_key.expose_secret()];
@@ -344,12 +282,18 @@ fn tags(request: &RoleRequest) -> Result<Option<Vec<Tag>>, CallFailure> {
     tags.map(some_if_any).map_err(|_| CallFailure::NotSendable { reason })
 }
 
+/// Device and code, both or neither.
+fn factor(mfa: Option<&Mfa>) -> Result<(Option<&str>, Option<&str>), CallFailure> {
+    match mfa {
+        None => Ok((None, None)),
+        Some(Mfa { serial, code: Some(code) }) => Ok((Some(serial.as_str()), Some(code.as_str()))),
+        Some(Mfa { code: None, .. }) => {
+            Err(CallFailure::NotSendable { reason: "there is no MFA code" })
+        }
+    }
+}
+
 /// Nothing optional is sent of our own accord: some servers know three parameters only.
 fn some_if_any<T>(items: Vec<T>) -> Option<Vec<T>> {
     if items.is_empty() { None } else { Some(items) }
 }
-
-const ATTEMPTS: u32 = 3;
-const TOTAL: Duration = Duration::from_secs(20);
-/// Less than half of the total, so that a call that hangs is tried again.
-const ATTEMPT: Duration = Duration::from_secs(8);

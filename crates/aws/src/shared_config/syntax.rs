@@ -1,0 +1,209 @@
+//! The text of an AWS config or credentials file, line by line.
+//!
+//! The grammar is the one that the SDKs share; where the AWS CLI reads a line otherwise, the line
+//! is read as most tools do and remarked. A line that cannot be read belongs to its group: only who
+//! reads that group hears of it.
+//! <https://docs.aws.amazon.com/sdkref/latest/guide/file-format.html>.
+
+/// Which of the two files it is: in the config file profiles have a prefix.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum FileKind {
+    Config,
+    Credentials,
+}
+
+/// One `[…]` of a file with its lines; a file may have it several times.
+#[derive(Debug)]
+pub(crate) struct Group {
+    pub(crate) header: Header,
+    /// The line of the header, from 1.
+    pub(crate) line: usize,
+    pub(crate) properties: Vec<Property>,
+    /// What cannot be read, and its line.
+    pub(crate) faults: Vec<(usize, &'static str)>,
+    /// What can be read, though not every tool reads it so, and its line.
+    pub(crate) remarks: Vec<(usize, &'static str)>,
+}
+
+/// What a group is about.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Header {
+    /// A profile; `default` may stand without the prefix.
+    Profile { name: String, is_prefixed: bool },
+    SsoSession(String),
+    Services(String),
+    /// None of them, and why: another tool's, or a profile written wrong.
+    Other { text: String, why: &'static str },
+}
+
+/// One key of a group.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Property {
+    /// In lower case.
+    pub(crate) key: String,
+    /// Trimmed; lines that continue it follow after a line break.
+    pub(crate) value: String,
+    pub(crate) line: usize,
+    /// The keys below it, where its own line has no value.
+    pub(crate) nested: Vec<(String, String)>,
+}
+
+/// A line that leaves open to which group the rest belongs.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("line {line}: {what}")]
+pub(crate) struct SyntaxError {
+    pub(crate) line: usize,
+    pub(crate) what: &'static str,
+}
+
+/// Reads the groups of a file in their order.
+pub(crate) fn parse(text: &str, kind: FileKind) -> Result<Vec<Group>, SyntaxError> {
+    let mut groups: Vec<Group> = Vec::new();
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    for (index, line) in text.lines().enumerate() {
+        let (number, line) = (index + 1, line.trim_end());
+        let content = line.trim_start();
+        if content.is_empty() || content.starts_with(['#', ';']) {
+            continue;
+        }
+        if line.starts_with('[') {
+            groups.push(Group::begin(line, number, kind)?);
+            continue;
+        }
+        let Some(group) = groups.last_mut() else {
+            let what = "stands before the first [profile NAME]";
+            return Err(SyntaxError { line: number, what });
+        };
+        if content.len() < line.len() {
+            group.go_on(content, number);
+        } else {
+            group.add(line, number);
+        }
+    }
+    Ok(groups)
+}
+
+impl Group {
+    fn begin(line: &str, number: usize, kind: FileKind) -> Result<Self, SyntaxError> {
+        let end = line.find(']').ok_or(SyntaxError {
+            line: number,
+            what: "begins a profile with [ and does not end it with ]",
+        })?;
+        let (inside, rest) = (&line[1..end], line[end + 1..].trim_start());
+        if !rest.is_empty() && !rest.starts_with(['#', ';']) {
+            let what = "has text after the ] of a profile";
+            return Err(SyntaxError { line: number, what });
+        }
+        let mut group = Self {
+            header: Header::Other { text: String::new(), why: "" },
+            line: number,
+            properties: Vec::new(),
+            faults: Vec::new(),
+            remarks: Vec::new(),
+        };
+        group.header = group.read_header(inside.trim(), kind);
+        Ok(group)
+    }
+
+    fn read_header(&mut self, inside: &str, kind: FileKind) -> Header {
+        let other = |why| Header::Other { text: inside.to_owned(), why };
+        let (word, rest) = match inside.split_once(char::is_whitespace) {
+            Some((word, rest)) => (word, rest.trim()),
+            None => (inside, ""),
+        };
+        match (kind, word, rest) {
+            (_, "default", "") => {
+                Header::Profile { name: "default".to_owned(), is_prefixed: false }
+            }
+            (FileKind::Config, "profile", rest) => match self.name_in(rest) {
+                Some(name) => Header::Profile { name, is_prefixed: true },
+                None => other("a profile's name is one word, or stands in quotes"),
+            },
+            (FileKind::Config, "sso-session", rest) => {
+                self.name_in(rest).map_or_else(|| other("it has no name"), Header::SsoSession)
+            }
+            (FileKind::Config, "services", rest) => {
+                self.name_in(rest).map_or_else(|| other("it has no name"), Header::Services)
+            }
+            (FileKind::Config, _, _) => other("in the config file a profile is [profile NAME]"),
+            (FileKind::Credentials, "profile", rest) if !rest.is_empty() => {
+                other("in the credentials file a profile is [NAME], without the word profile")
+            }
+            (FileKind::Credentials, _, _) => match self.name_in(inside) {
+                Some(name) => Header::Profile { name, is_prefixed: true },
+                None => other("a profile's name is one word, or stands in quotes"),
+            },
+        }
+    }
+
+    /// One word, or anything in quotes.
+    fn name_in(&mut self, text: &str) -> Option<String> {
+        for quote in ['"', '\''] {
+            let inside = text.strip_prefix(quote).and_then(|text| text.strip_suffix(quote));
+            if let Some(name) = inside.filter(|name| !name.is_empty()) {
+                if name.contains(char::is_whitespace) {
+                    let what = "a name with blanks is not found by every tool";
+                    self.remarks.push((self.line, what));
+                }
+                return Some(name.to_owned());
+            }
+        }
+        (!text.is_empty() && !text.contains(char::is_whitespace)).then(|| text.to_owned())
+    }
+
+    fn add(&mut self, line: &str, number: usize) {
+        let (line, has_comment) = without_comment(line);
+        let (key, value) = match line.split_once('=').or_else(|| {
+            let split = line.split_once(':')?;
+            self.remarks.push((number, "has : where most tools want ="));
+            Some(split)
+        }) {
+            Some((key, value)) => (key.trim(), value.trim()),
+            None => return self.faults.push((number, "has no = between a key and its value")),
+        };
+        if key.is_empty() {
+            return self.faults.push((number, "has no key before its ="));
+        }
+        if key.contains(char::is_whitespace) {
+            return self.remarks.push((number, "is left out: a key is one word"));
+        }
+        if has_comment {
+            self.remarks.push((number, "has a comment that the AWS CLI takes for part of it"));
+        }
+        let (key, value) = (key.to_lowercase(), value.to_owned());
+        self.properties.push(Property { key, value, line: number, nested: Vec::new() });
+    }
+
+    /// An indented line goes on with the value above it, or is a key below it.
+    fn go_on(&mut self, content: &str, number: usize) {
+        let Some(property) = self.properties.last_mut() else {
+            return self.faults.push((number, "is indented below nothing"));
+        };
+        let is_group = property.value.is_empty() || !property.nested.is_empty();
+        if !is_group {
+            property.value.push('\n');
+            property.value.push_str(content);
+            return;
+        }
+        match content.split_once('=') {
+            Some((key, value)) if !key.trim().is_empty() => {
+                let (value, _) = without_comment(value);
+                property.nested.push((key.trim().to_lowercase(), value.trim().to_owned()));
+            }
+            // Nobody but its own tool reads what stands below a key.
+            _ => self.remarks.push((number, "is left out: it has no key and =")),
+        }
+    }
+}
+
+/// Cuts a comment, which begins after a blank.
+fn without_comment(line: &str) -> (&str, bool) {
+    let mut blank_before = false;
+    for (at, c) in line.char_indices() {
+        if blank_before && (c == '#' || c == ';') {
+            return (line[..at].trim_end(), true);
+        }
+        blank_before = c.is_whitespace();
+    }
+    (line, false)
+}
