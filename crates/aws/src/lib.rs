@@ -6,11 +6,15 @@
 //! is dropped.
 
 mod client;
+mod container;
 pub mod command;
 mod ecr;
 mod endpoint;
 mod failure;
+mod instance;
+mod key_document;
 mod network;
+mod observer;
 mod shared_config;
 mod sources;
 mod sts;
@@ -23,5 +27,5 @@ pub use network::Network;
 pub use shared_config::{
     ChainOptions, ConfigFiles, Endpoints, Profile, ProfileChain, ProfileSettings, SharedConfig,
 };
-pub use sources::Machine;
+pub use sources::{Machine, PROCESS_MARKER};
 pub use trust::{CaBundle, InvalidCaBundle};

@@ -15,10 +15,13 @@ use std::path::{Path, PathBuf};
 
 use rolecall_engine::error::SourceError;
 use rolecall_engine::violation::nearest;
+use zeroize::Zeroizing;
 
 pub use chain::{ChainOptions, ProfileChain};
 pub use profile::Profile;
 pub use settings::{Endpoints, ProfileSettings};
+
+pub(crate) use profile::Own;
 
 use merge::Merged;
 use syntax::FileKind;
@@ -77,7 +80,7 @@ impl SharedConfig {
             hint: Some("the form of these files is in docs/guides/sources.md".to_owned()),
         };
         let text = match std::fs::read(path) {
-            Ok(bytes) => decoded(&bytes).map_err(unreadable)?,
+            Ok(bytes) => decoded(&Zeroizing::new(bytes)).map_err(unreadable)?,
             Err(error) if is_absent(&error) => return Ok(()),
             Err(error) => return Err(unreadable(format!("cannot be read: {error}"))),
         };
@@ -115,17 +118,12 @@ fn is_absent(error: &io::Error) -> bool {
 }
 
 /// UTF-8; a stray byte becomes U+FFFD, which no key or name can hold.
-fn decoded(bytes: &[u8]) -> Result<String, String> {
+fn decoded(bytes: &[u8]) -> Result<Zeroizing<String>, String> {
     let is_utf16 = bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]);
     if is_utf16 || bytes.contains(&0) {
         return Err("is UTF-16 or binary: save it as UTF-8".to_owned());
     }
-    Ok(String::from_utf8_lossy(bytes).into_owned())
-}
-
-/// One line of text of another library, at most 500 characters.
-pub(crate) fn one_line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(500).collect()
+    Ok(Zeroizing::new(String::from_utf8_lossy(bytes).into_owned()))
 }
 
 #[cfg(test)]

@@ -3,8 +3,6 @@
 //! Which of them is asked is decided by the door, which knows the environment; here each one is
 //! asked, and says in its own words why it gave nothing. No error of the SDK leaves this module.
 
-mod container;
-mod instance;
 mod process;
 mod sso;
 
@@ -25,7 +23,9 @@ use secrecy::SecretString;
 
 pub use process::MARKER as PROCESS_MARKER;
 
+use crate::container::container;
 use crate::endpoint::Destination;
+use crate::instance::instance;
 use crate::network::Network;
 use crate::shared_config::{ConfigFiles, Own, SharedConfig};
 use crate::trust::CaBundle;
@@ -61,8 +61,8 @@ impl Machine {
             SourceSpec::Profile(name) => self.profile(name, &config()).await,
             SourceSpec::Process(name) => self.process(name).await,
             SourceSpec::Environment => environment().await,
-            SourceSpec::Container => container::keys(&config()).await,
-            SourceSpec::Instance => instance::keys(&config()).await,
+            SourceSpec::Container => container(&config()).await,
+            SourceSpec::Instance => instance(&config()).await,
             SourceSpec::Secret { .. } | SourceSpec::Token { .. } | SourceSpec::Ambient => {
                 Err(SourceError::Missing {
                     what: format!("{spec} is nothing that this machine has"),
@@ -84,7 +84,6 @@ impl Machine {
         }
         match own {
             Own::Keys { id, secret, token } => {
-                let (secret, token) = (secret.into(), token.map(SecretString::from));
                 keys_of(id, secret, token, None, format!("profile {name}"))
             }
             Own::Process { command } => {
@@ -132,7 +131,7 @@ async fn environment() -> Result<Identity, SourceError> {
 }
 
 /// Bounds what a provider may take.
-async fn within(
+pub(crate) async fn within(
     most: Duration,
     credentials: impl Future<Output = Result<SdkCredentials, CredentialsError>>,
 ) -> Result<SdkCredentials, CredentialsError> {
@@ -143,7 +142,7 @@ async fn within(
 }
 
 /// What a provider of the SDK found.
-fn identity(credentials: &SdkCredentials, origin: String) -> Result<Identity, SourceError> {
+pub(crate) fn identity(credentials: &SdkCredentials, origin: String) -> Result<Identity, SourceError> {
     keys_of(
         credentials.access_key_id().to_owned(),
         SecretString::from(credentials.secret_access_key()),

@@ -142,7 +142,10 @@ impl TryFrom<RoleRequest> for WebIdentityRequest {
 }
 
 impl Plan {
-    /// Keys ask for a role, through earlier hops.
+    /// A start asks for a role, through earlier hops.
+    ///
+    /// Where a token's role *is* the role asked for, and nothing is asked that web identity lacks,
+    /// one call does, with the request's own duration and name: few roles trust themselves.
     pub fn assume_role(
         region: Region,
         start: impl Into<Start>,
@@ -150,6 +153,12 @@ impl Plan {
         last: RoleRequest,
     ) -> Self {
         let Start { source, hops } = start.into();
+        if let ([Hop::WebIdentity(own)], []) = (hops.as_slice(), via.as_slice())
+            && own.role == last.role
+            && let Ok(request) = WebIdentityRequest::try_from(last.clone())
+        {
+            return Self { region, source, prefix: Vec::new(), last: Hop::WebIdentity(request) };
+        }
         let prefix = hops.into_iter().chain(via.into_iter().map(Hop::AssumeRole)).collect();
         Self { region, source, prefix, last: Hop::AssumeRole(last) }
     }
@@ -161,30 +170,6 @@ impl Plan {
         let Start { source, hops: mut prefix } = start;
         let last = prefix.pop()?;
         Some(Self { region, source, prefix, last })
-    }
-
-    /// A service account, whose own role is `account_role`, asks for a role.
-    ///
-    /// Where the account's role *is* the role asked for, and nothing is asked that web identity
-    /// lacks, one hop does, with the request's own duration and name. Else the account's role
-    /// comes first, as [`WebIdentityRequest::of_account`] names it.
-    pub fn assume_role_with_web_identity(
-        region: Region,
-        source: SourceSpec,
-        account_role: &RoleArn,
-        via: Vec<RoleRequest>,
-        last: RoleRequest,
-    ) -> Self {
-        if via.is_empty()
-            && last.role == *account_role
-            && let Ok(request) = WebIdentityRequest::try_from(last.clone())
-        {
-            let last = Hop::WebIdentity(request);
-            return Self { region, source, prefix: Vec::new(), last };
-        }
-        let base = Hop::WebIdentity(WebIdentityRequest::of_account(account_role.clone()));
-        let prefix = std::iter::once(base).chain(via.into_iter().map(Hop::AssumeRole)).collect();
-        Self { region, source, prefix, last: Hop::AssumeRole(last) }
     }
 
     /// A token asks for the first role of a chain, and that role's session for the next.

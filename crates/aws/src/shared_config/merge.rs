@@ -40,11 +40,6 @@ impl Merged {
         if value.is_empty() { None } else { Some(value) }
     }
 
-    /// Whether a key stands in a file of this name.
-    pub(super) fn is_in(&self, key: &str, file: &str) -> bool {
-        self.properties.get(key).is_some_and(|entry| entry.file == file)
-    }
-
     /// Whether nothing but white space stands below the header.
     pub(super) fn is_empty(&self) -> bool {
         self.properties.values().all(|entry| entry.property.value.is_empty())

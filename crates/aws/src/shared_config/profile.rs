@@ -1,6 +1,7 @@
 //! One profile: its keys, and whether its own credentials are whole.
 
 use rolecall_engine::error::SourceError;
+use secrecy::SecretString;
 
 use super::SharedConfig;
 use super::merge::Merged;
@@ -13,10 +14,10 @@ pub struct Profile<'a> {
 }
 
 /// How a profile has credentials of its own, without a role.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug)]
 pub(crate) enum Own {
     /// An access key in the files.
-    Keys { id: String, secret: String, token: Option<String> },
+    Keys { id: String, secret: SecretString, token: Option<SecretString> },
     /// A session of IAM Identity Center.
     Sso { session: Option<String>, start_url: String, region: String, account: String, role: String },
     /// A session of `aws login`.
@@ -60,14 +61,14 @@ impl<'a> Profile<'a> {
 
     fn keys(&self) -> Result<Own, SourceError> {
         let whole = |key: &str, other: &str| {
-            self.get(key).map(str::to_owned).ok_or_else(|| {
+            self.get(key).ok_or_else(|| {
                 self.refuse(format_args!("has {other} and no {key}"), "write both, or neither")
             })
         };
         Ok(Own::Keys {
-            id: whole(KEY_ID, SECRET)?,
-            secret: whole(SECRET, KEY_ID)?,
-            token: self.get("aws_session_token").map(str::to_owned),
+            id: whole(KEY_ID, SECRET)?.to_owned(),
+            secret: SecretString::from(whole(SECRET, KEY_ID)?),
+            token: self.get("aws_session_token").map(SecretString::from),
         })
     }
 }

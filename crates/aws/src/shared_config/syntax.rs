@@ -5,6 +5,10 @@
 //! reads that group hears of it.
 //! <https://docs.aws.amazon.com/sdkref/latest/guide/file-format.html>.
 
+use std::fmt;
+
+use zeroize::Zeroizing;
+
 /// Which of the two files it is: in the config file profiles have a prefix.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum FileKind {
@@ -36,16 +40,25 @@ pub(crate) enum Header {
     Other { text: String, why: &'static str },
 }
 
-/// One key of a group.
-#[derive(Clone, Debug, Eq, PartialEq)]
+/// One key of a group. Its value may be a secret, so its debug form is the key.
+#[derive(Clone, Eq, PartialEq)]
 pub(crate) struct Property {
     /// In lower case.
     pub(crate) key: String,
     /// Trimmed; lines that continue it follow after a line break.
-    pub(crate) value: String,
+    pub(crate) value: Zeroizing<String>,
     pub(crate) line: usize,
     /// The keys below it, where its own line has no value.
     pub(crate) nested: Vec<(String, String)>,
+}
+
+impl fmt::Debug for Property {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Property")
+            .field("key", &self.key)
+            .field("line", &self.line)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A line that leaves open to which group the rest belongs.
@@ -170,7 +183,7 @@ impl Group {
         if has_comment {
             self.remarks.push((number, "has a comment that the AWS CLI takes for part of it"));
         }
-        let (key, value) = (key.to_lowercase(), value.to_owned());
+        let (key, value) = (key.to_lowercase(), Zeroizing::new(value.to_owned()));
         self.properties.push(Property { key, value, line: number, nested: Vec::new() });
     }
 

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use super::Hop;
+use super::{Hop, WebIdentityRequest};
+use crate::arn::RoleArn;
 use crate::grant::{KeysRef, ServiceAccountRef};
 
 /// Who we are before the first hop.
@@ -89,6 +90,13 @@ pub struct Start {
     pub source: SourceSpec,
     /// The roles that are passed through before the request, in order.
     pub hops: Vec<Hop>,
+}
+
+impl Start {
+    /// A service account's token and its own role.
+    pub fn of_account(source: SourceSpec, role: RoleArn) -> Self {
+        Self { source, hops: vec![Hop::WebIdentity(WebIdentityRequest::of_account(role))] }
+    }
 }
 
 impl From<SourceSpec> for Start {

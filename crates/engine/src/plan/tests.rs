@@ -46,7 +46,7 @@ fn an_account_that_has_the_role_itself_makes_one_hop() {
     let plan = |last: RoleRequest| {
         let region = region("eu-west-1");
         let source = SourceSpec::Ambient;
-        Plan::assume_role_with_web_identity(region, source, &role, Vec::new(), last)
+        Plan::assume_role(region, Start::of_account(source, role.clone()), Vec::new(), last)
     };
     let direct = plan(lasting(request(READER), 7_200));
     assert!(direct.prefix.is_empty());
@@ -155,8 +155,7 @@ fn a_code_goes_with_the_first_call() {
     let registry = registry.with_mfa(&device()).unwrap();
     assert_eq!(operations(&registry), ["GetSessionToken", "GetAuthorizationToken"]);
     let role = RoleArn::parse(READER, Dialect::Aws).unwrap();
-    let hops = vec![Hop::WebIdentity(WebIdentityRequest::of_account(role))];
-    let start = Start { source: SourceSpec::Ambient, hops };
+    let start = Start::of_account(SourceSpec::Ambient, role);
     let web = Plan::assume_role(region("eu-west-1"), start, Vec::new(), request(HUB));
     assert!(matches!(web.with_mfa(&device()), Err(PlanError::NotWithWebIdentity { .. })));
 }
