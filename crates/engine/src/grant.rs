@@ -6,20 +6,22 @@
 mod auth;
 mod parameters;
 mod placeholder;
+mod registry_token;
+mod session_token;
 
 use serde_json::Value;
 
 pub use auth::{Auth, KeyRef, KeysRef, ServiceAccountRef};
 pub use parameters::{Parameters, check_policy_arn_count};
 pub use placeholder::placeholder_in;
+pub use registry_token::RegistryTokenSpec;
+pub use session_token::SessionTokenSpec;
 
 use crate::arn::{Dialect, RoleArn};
 use crate::fields::Fields;
 use crate::region::Region;
-use crate::request::{
-    Mfa, MfaCode, MfaSerial, RoleRequest, SessionName, SessionTokenDuration, SessionTokenRequest,
-};
-use crate::violation::Violations;
+use crate::request::{RoleRequest, SessionName};
+use crate::violation::{Violations, shown};
 
 /// The API group and version of the generators.
 pub const GENERATORS_API_VERSION: &str = "generators.external-secrets.io/v1alpha1";
@@ -31,6 +33,8 @@ pub struct Grant {
     pub name: String,
     /// `metadata.namespace`, `default` where there is none.
     pub namespace: String,
+    /// Whether it is a `ClusterGenerator`, which acts in the namespace of whoever names it.
+    pub is_cluster_wide: bool,
     /// What is asked.
     pub ask: Ask,
     /// What a person should know though nothing is wrong.
@@ -44,6 +48,8 @@ pub enum Ask {
     AssumeRole(AssumeRoleSpec),
     /// Kind `STSSessionToken`.
     SessionToken(SessionTokenSpec),
+    /// Kind `ECRAuthorizationToken`.
+    RegistryToken(RegistryTokenSpec),
 }
 
 /// The spec of an `STSAssumeRoleToken`.
@@ -70,21 +76,10 @@ pub struct ViaHop {
     pub parameters: Parameters,
 }
 
-/// The spec of an `STSSessionToken`.
-#[derive(Clone, Debug)]
-pub struct SessionTokenSpec {
-    /// Absent where the manifest leaves it to the environment.
-    pub region: Option<Region>,
-    /// Who asks; absent means the ambient identity.
-    pub auth: Option<Auth>,
-    /// The call.
-    pub request: SessionTokenRequest,
-}
-
 impl Grant {
     /// Whether documents of this kind are grants.
     pub fn is_kind(kind: &str) -> bool {
-        matches!(kind, ASSUME_ROLE_KIND | SESSION_TOKEN_KIND)
+        kind == CLUSTER_KIND || KINDS.contains(&kind)
     }
 
     /// Reads one document of a kind that [`Grant::is_kind`] knows.
@@ -113,12 +108,12 @@ impl Grant {
         let meta = read_metadata(&mut top, &mut violations);
         top.value("status");
         let mut warnings = Vec::new();
+        let is_cluster_wide = kind == CLUSTER_KIND;
         let ask = match top.object("spec", &mut violations) {
-            Some(spec) if kind == SESSION_TOKEN_KIND => {
-                SessionTokenSpec::read(spec, &mut warnings, &mut violations).map(Ask::SessionToken)
+            Some(spec) if is_cluster_wide => {
+                Ask::read_wrapped(spec, dialect, &mut warnings, &mut violations)
             }
-            Some(spec) => AssumeRoleSpec::read(spec, dialect, &mut warnings, &mut violations)
-                .map(Ask::AssumeRole),
+            Some(spec) => Ask::read(kind, spec, dialect, &mut warnings, &mut violations),
             None if top.has("spec") => None,
             None => {
                 violations.push("spec", "is missing");
@@ -130,6 +125,7 @@ impl Grant {
         violations.into_result(grant.map(|((name, namespace), ask)| Self {
             name,
             namespace,
+            is_cluster_wide,
             ask,
             warnings,
         }))
@@ -140,6 +136,7 @@ impl Grant {
         match &self.ask {
             Ask::AssumeRole(spec) => spec.auth.as_ref(),
             Ask::SessionToken(spec) => spec.auth.as_ref(),
+            Ask::RegistryToken(spec) => spec.auth.as_ref(),
         }
     }
 
@@ -148,12 +145,64 @@ impl Grant {
         match &self.ask {
             Ask::AssumeRole(spec) => spec.region.as_ref(),
             Ask::SessionToken(spec) => spec.region.as_ref(),
+            Ask::RegistryToken(spec) => spec.region.as_ref(),
         }
     }
 
     /// The name of the session where the manifest gives none: `namespace.name`.
     pub fn default_session_name(&self) -> SessionName {
         SessionName::made_from(&format!("{}.{}", self.namespace, self.name))
+    }
+}
+
+impl Ask {
+    fn read(
+        kind: &str,
+        spec: Fields<'_>,
+        dialect: Dialect,
+        warnings: &mut Vec<String>,
+        violations: &mut Violations,
+    ) -> Option<Self> {
+        match kind {
+            SESSION_TOKEN_KIND => {
+                SessionTokenSpec::read(spec, warnings, violations).map(Self::SessionToken)
+            }
+            REGISTRY_TOKEN_KIND => RegistryTokenSpec::read(spec, dialect, warnings, violations)
+                .map(Self::RegistryToken),
+            _ => AssumeRoleSpec::read(spec, dialect, warnings, violations).map(Self::AssumeRole),
+        }
+    }
+
+    /// Reads the generator inside of a `ClusterGenerator`: `kind`, and the member that fits it.
+    fn read_wrapped(
+        mut spec: Fields<'_>,
+        dialect: Dialect,
+        warnings: &mut Vec<String>,
+        violations: &mut Violations,
+    ) -> Option<Self> {
+        let kind = spec.required_text("kind", violations);
+        let kind_path = spec.path_of("kind");
+        let generator = spec.object("generator", violations);
+        if !spec.has("generator") {
+            violations.push(spec.path_of("generator"), "is missing");
+        }
+        spec.finish(violations, |_| None);
+        let (kind, mut generator) = kind.zip(generator)?;
+        let Some(member) = KINDS.iter().zip(MEMBERS).find(|(known, _)| **known == kind) else {
+            let hint = format!("it is one of {}", KINDS.join(", "));
+            let problem = format_args!("'{}' is no kind of generator here", shown(kind));
+            violations.push_with_hint(kind_path, problem, hint);
+            return None;
+        };
+        let member = member.1;
+        if !generator.has(member) {
+            let problem = format_args!("is missing: it is what kind {kind} names");
+            violations.push(generator.path_of(member), problem);
+        }
+        let inner = generator.object(member, violations);
+        let ask = inner.and_then(|spec| Self::read(kind, spec, dialect, warnings, violations));
+        generator.finish(violations, |_| Some(format!("kind {kind} wants {member} alone")));
+        ask
     }
 }
 
@@ -199,58 +248,6 @@ impl ViaHop {
     pub fn request(&self, default_name: &SessionName) -> RoleRequest {
         self.parameters.request(self.role.clone(), default_name)
     }
-}
-
-impl SessionTokenSpec {
-    fn read(
-        mut spec: Fields<'_>,
-        warnings: &mut Vec<String>,
-        violations: &mut Violations,
-    ) -> Option<Self> {
-        let region = read_region(&mut spec, violations);
-        if spec.has("role") {
-            let problem = "cannot work: GetSessionToken takes no role";
-            violations.push_with_hint(spec.path_of("role"), problem, USE_ASSUME_ROLE);
-        }
-        spec.value("role");
-        let auth = Auth::read_in(&mut spec, warnings, violations);
-        if spec.value("auth").is_some_and(|auth| auth.get("jwt").is_some_and(|jwt| !jwt.is_null()))
-        {
-            let problem = "jwt auth cannot be used for STS Session Token generation";
-            violations.push_with_hint(spec.path_of("auth.jwt"), problem, USE_ASSUME_ROLE);
-        }
-        let request = match spec.object("requestParameters", violations) {
-            Some(block) => read_session_token_parameters(block, warnings, violations),
-            None => SessionTokenRequest::default(),
-        };
-        spec.finish(violations, |_| None);
-        Some(Self { region: region?, auth: auth?, request })
-    }
-}
-
-fn read_session_token_parameters(
-    mut block: Fields<'_>,
-    warnings: &mut Vec<String>,
-    violations: &mut Violations,
-) -> SessionTokenRequest {
-    let duration = block.integer("sessionDuration", violations).and_then(|seconds| {
-        let path = block.path_of("sessionDuration");
-        violations.keep(&path, SessionTokenDuration::from_seconds(seconds))
-    });
-    let (has_serial, has_code) = (block.has("serialNumber"), block.has("tokenCode"));
-    let serial = block.parsed("serialNumber", violations, MfaSerial::parse);
-    let code = block.parsed("tokenCode", violations, MfaCode::parse);
-    if has_serial != has_code {
-        let (missing, given) =
-            if has_code { ("serialNumber", "tokenCode") } else { ("tokenCode", "serialNumber") };
-        violations.push(block.path_of(missing), format_args!("is missing beside {given}"));
-    }
-    if has_code {
-        warnings.push(format!("{}: an MFA code works once", block.path_of("tokenCode")));
-    }
-    block.finish(violations, |_| None);
-    let mfa = serial.zip(code).map(|(serial, code)| Mfa { serial, code: Some(code) });
-    SessionTokenRequest { duration, mfa }
 }
 
 fn read_api_version(top: &mut Fields<'_>, violations: &mut Violations) {
@@ -344,8 +341,12 @@ fn words_of_stores(word: &str) -> Option<String> {
 
 const ASSUME_ROLE_KIND: &str = "STSAssumeRoleToken";
 const SESSION_TOKEN_KIND: &str = "STSSessionToken";
-const USE_ASSUME_ROLE: &str =
-    "use kind STSAssumeRoleToken to assume a role; an MFA code written in a file works once";
+const REGISTRY_TOKEN_KIND: &str = "ECRAuthorizationToken";
+const CLUSTER_KIND: &str = "ClusterGenerator";
+/// The kinds of generators, and the members of a `ClusterGenerator` that hold their specs.
+const KINDS: [&str; 3] = [ASSUME_ROLE_KIND, SESSION_TOKEN_KIND, REGISTRY_TOKEN_KIND];
+const MEMBERS: [&str; 3] =
+    ["stsAssumeRoleTokenSpec", "stsSessionTokenSpec", "ecrAuthorizationTokenSpec"];
 
 #[cfg(test)]
 mod tests;

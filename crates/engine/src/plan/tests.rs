@@ -112,7 +112,7 @@ fn a_chain_of_an_account_with_the_role_itself_is_no_single_hop() {
     let role = RoleArn::parse(READER, Dialect::Aws).unwrap();
     let (region, source) = (region("eu-west-1"), SourceSpec::Ambient);
     let via = vec![request(HUB)];
-    let plan = Plan::assume_role_with_web_identity(region, source, &role, via, request(READER));
+    let plan = Plan::assume_role(region, Start::of_account(source, role), via, request(READER));
     assert_eq!(plan.hops().count(), 3);
 }
 
