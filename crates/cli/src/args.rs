@@ -2,6 +2,8 @@
 #![expect(clippy::doc_markdown, reason = "the comments of fields are help texts")]
 #![allow(rustdoc::broken_intra_doc_links, reason = "[default: …] is how clap writes a default")]
 
+mod source;
+
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -10,6 +12,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use rolecall_engine::guard::{AccountId, Guards, RolePattern};
 use rolecall_engine::request::seconds_from_text;
 use rolecall_engine::violation::Violations;
+
+pub(crate) use source::{MfaArgs, PlaceArgs, SourceArgs, SourceChoice, TokenArgs};
 
 /// Turns an identity you already hold into short-lived AWS credentials for a role
 #[derive(Debug, Parser)]
@@ -201,43 +205,6 @@ impl ParameterArgs {
         ];
         flags.into_iter().filter(|(_, is_given)| *is_given).map(|(flag, _)| flag).collect()
     }
-}
-
-#[derive(Args, Debug)]
-#[command(next_help_heading = "Source and endpoint")]
-pub(crate) struct SourceArgs {
-    /// Ask with the keys of this profile of the AWS config files
-    #[arg(long, value_name = "NAME")]
-    pub(crate) profile: Option<String>,
-    /// Ask with the web identity token in this file; for auth.jwt of a grant, the token of its
-    /// ServiceAccount [default for auth.jwt: $AWS_WEB_IDENTITY_TOKEN_FILE]
-    #[arg(long, value_name = "FILE", conflicts_with = "profile")]
-    pub(crate) web_identity_token_file: Option<PathBuf>,
-    /// Where to call STS [default: $AWS_REGION, $AWS_DEFAULT_REGION, the profile's region]
-    #[arg(long, value_name = "REGION")]
-    pub(crate) region: Option<String>,
-    /// Another STS than AWS's [default: $AWS_ENDPOINT_URL_STS, $AWS_ENDPOINT_URL]
-    #[arg(long, value_name = "URL")]
-    pub(crate) endpoint_url: Option<String>,
-    /// Call the address of the region that FIPS 140 cryptography answers at
-    #[arg(long)]
-    pub(crate) fips: bool,
-    /// Call the address of the region that has both IPv4 and IPv6
-    #[arg(long)]
-    pub(crate) dual_stack: bool,
-    /// Let an endpoint of plain http be another machine, where session tokens go in clear
-    #[arg(long)]
-    pub(crate) allow_http: bool,
-    /// Call the embedded emulator instead of AWS, with the accounts of a world file
-    #[arg(
-        long,
-        value_name = "WORLD",
-        num_args = 0..=1,
-        require_equals = true,
-        conflicts_with_all = ["profile", "endpoint_url", "fips", "dual_stack", "allow_http"]
-    )]
-    #[expect(clippy::option_option, reason = "absent, the built-in world, or a file")]
-    pub(crate) emulate: Option<Option<PathBuf>>,
 }
 
 #[derive(Args, Debug)]

@@ -29,8 +29,8 @@ pub(crate) async fn run(
 }
 
 fn encode(answer: &Answer, output: AssumeOutput) -> Result<Text, Failure> {
-    let session = &answer.minted.session;
-    let variables = || variables(session, &answer.plan.region);
+    let session = &answer.session;
+    let variables = || variables(session, &answer.region);
     match output {
         AssumeOutput::Env => Ok(shell(&variables(), Dialect::Posix)),
         AssumeOutput::Fish => Ok(shell(&variables(), Dialect::Fish)),

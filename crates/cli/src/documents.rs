@@ -105,18 +105,16 @@ impl Documents {
 }
 
 fn refuse_kind(kind: &str, violations: &mut Violations) {
-    const KNOWN: [&str; 6] = [
+    const KNOWN: [&str; 8] = [
         "STSAssumeRoleToken",
         "STSSessionToken",
+        "ECRAuthorizationToken",
+        "ClusterGenerator",
         "Secret",
         "ServiceAccount",
         "ConfigMap",
         "ExternalSecret",
     ];
-    if matches!(kind, "ECRAuthorizationToken" | "ClusterGenerator") {
-        violations.push("kind", format_args!("{kind} is not supported yet"));
-        return;
-    }
     let hint = match nearest(kind, KNOWN) {
         Some(near) => format!("did you mean {near}?"),
         None => format!("this command knows {}", KNOWN.join(", ")),

@@ -3,25 +3,29 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use rolecall_aws::{Destination, StsClient};
+use rolecall_aws::{AwsClient, Destination, Machine, Network, SharedConfig};
 use rolecall_engine::arn::Dialect;
 use rolecall_engine::error::Error;
 use rolecall_engine::guard::Guards;
 use rolecall_engine::mint::{Minted, Minter};
-use rolecall_engine::plan::{Caller, Plan, PlanError, SourceSpec};
+use rolecall_engine::plan::{Hop, Plan, SourceSpec};
 use rolecall_engine::ports::Clock;
 use rolecall_engine::region::Region;
-use rolecall_engine::request::RoleRequest;
+use rolecall_engine::request::{MfaCode, MfaSerial, Registry};
+use rolecall_engine::session::Issued;
 use rolecall_engine::violation::Violations;
 
-use crate::args::{GuardArgs, SourceArgs};
+use crate::args::{GuardArgs, MfaArgs, SourceArgs};
+use crate::asker::{Asker, Choice, ProfileChoice, token_of};
 use crate::clock::SystemClock;
 use crate::emulation::Emulation;
-use crate::inputs::Inputs;
-use crate::place::{find_destination, find_region, named_endpoint, parse_region};
-use crate::report::{Exit, Failure};
+use crate::inputs::{Inputs, TokenInput};
+use crate::mfa::Codes;
+use crate::place::{Place, parse_region};
+use crate::report::{Exit, Failure, push_source_error};
+use crate::request::default_session_name;
 use crate::settings::Settings;
-use crate::source::{Ambient, DoorSource};
+use crate::source::{DoorSource, Ground};
 use crate::terminal::Terminal;
 
 /// An open door: flags and environment resolved, nothing called yet.
@@ -30,20 +34,25 @@ pub(crate) struct Door {
     pub(crate) terminal: Terminal,
     /// Whose rules ARNs are held against.
     pub(crate) dialect: Dialect,
-    /// Who asks where a grant or the flags say nothing.
-    pub(crate) default_source: SourceSpec,
+    /// Who asks where a grant says nothing.
+    pub(crate) asker: Asker,
+    /// The token of the flags, read once.
+    pub(crate) token: Option<TokenInput>,
     /// The emulator, while `--emulate` is on.
     pub(crate) emulation: Option<Emulation>,
-    destination: Destination,
-    /// Where the endpoint was named.
-    endpoint_origin: &'static str,
+    codes: Arc<Codes>,
+    machine: Option<Machine>,
+    network: Network,
+    /// Where the endpoint was named, and the endpoint.
+    endpoint: Option<(&'static str, String)>,
     guards: Guards,
     region: Option<Region>,
     /// Whether it is said already why there is no region.
     is_region_told: bool,
     /// Whether the region is a flag's, which must not be lost beside a manifest's own.
     has_region_flag: bool,
-    profile_variable: Option<String>,
+    /// Whether a device was named by a flag, which must not be lost beside a grant's own auth.
+    has_mfa_flag: bool,
     /// What is wrong with the flags and variables; reported with what is wrong with the request.
     problems: Violations,
 }
@@ -56,52 +65,119 @@ impl Door {
         settings: &Settings,
         terminal: Terminal,
     ) -> Result<Self, Failure> {
-        let default_source = match (&args.profile, &args.web_identity_token_file) {
-            (Some(name), _) => SourceSpec::Profile(name.clone()),
-            (None, Some(file)) => SourceSpec::Token { file: file.clone(), account: None },
-            (None, None) => SourceSpec::Ambient,
-        };
         let mut problems = Violations::new();
         let guards = guards.guards(&mut problems);
-        if let Some(world) = &args.emulate {
-            let emulation = Emulation::start(world.as_deref()).await?;
-            let own = args.region.as_deref();
-            let region = own.and_then(|text| parse_region("--region", text, &mut problems));
-            return Ok(Self {
-                terminal,
-                dialect: Dialect::Aws,
-                default_source,
-                destination: Destination::Endpoint(emulation.endpoint()?),
-                endpoint_origin: "--emulate",
-                guards,
-                region: region.or_else(|| Some(emulation.region().clone())),
-                is_region_told: false,
-                has_region_flag: args.region.is_some(),
-                emulation: Some(emulation),
-                profile_variable: None,
-                problems,
-            });
+        let mut door = match &args.emulate {
+            Some(world) => {
+                let emulation = Emulation::start(world.as_deref()).await?;
+                Self::emulated(args, emulation, guards, terminal, problems)?
+            }
+            None => Self::real(args, settings, guards, terminal, problems),
+        };
+        let (given, device) = read_mfa(args, &mut door.problems);
+        door.has_mfa_flag = args.mfa.mfa_serial.is_some();
+        door.asker.device = device.or(door.asker.device.take());
+        let command = args.mfa.mfa_command.clone().or(door.asker.mfa_command.take());
+        door.codes = Arc::new(Codes::new(given, command));
+        if let SourceSpec::Token { from, .. } = &door.asker.start.source
+            && door.asker.flag.is_some()
+            && token_of(&args.token).is_some()
+        {
+            door.token = Some(TokenInput::read(from.clone()).await);
         }
-        problems.extend(settings.problems.clone());
-        let endpoint = named_endpoint(args, settings);
-        let endpoint_origin = endpoint.map_or("", |(origin, _)| origin);
-        let known_problems = problems.len();
-        let region = find_region(args, settings, endpoint.is_some(), &mut problems).await;
-        let is_region_told = problems.len() > known_problems;
+        Ok(door)
+    }
+
+    fn emulated(
+        args: &SourceArgs,
+        emulation: Emulation,
+        guards: Guards,
+        terminal: Terminal,
+        mut problems: Violations,
+    ) -> Result<Self, Failure> {
+        let own = args.place.region.as_deref();
+        let region = own.and_then(|text| parse_region("--region", text, &mut problems));
+        let asker = match token_of(&args.token) {
+            Some((from, flag)) => Asker {
+                flag: Some(flag),
+                ..Asker::of(SourceSpec::Token { from, account: None })
+            },
+            None => Asker::of(SourceSpec::Ambient),
+        };
         Ok(Self {
             terminal,
-            dialect: if endpoint.is_some() { Dialect::Compatible } else { Dialect::Aws },
-            default_source,
-            region,
-            is_region_told,
-            destination: find_destination(args, settings, &mut problems),
-            endpoint_origin,
+            dialect: Dialect::Aws,
+            asker,
+            token: None,
+            codes: Arc::default(),
+            machine: None,
+            network: Network::at(Destination::Endpoint(emulation.endpoint()?)),
+            endpoint: None,
             guards,
-            has_region_flag: args.region.is_some(),
-            emulation: None,
-            profile_variable: settings.profile.clone(),
+            region: region.or_else(|| Some(emulation.region().clone())),
+            is_region_told: false,
+            has_region_flag: own.is_some(),
+            has_mfa_flag: false,
+            emulation: Some(emulation),
             problems,
         })
+    }
+
+    fn real(
+        args: &SourceArgs,
+        settings: &Settings,
+        guards: Guards,
+        terminal: Terminal,
+        mut problems: Violations,
+    ) -> Self {
+        problems.extend(settings.problems.clone());
+        let profile = ProfileChoice::of(args, settings);
+        let config = load_config(settings, profile, &mut problems);
+        let profile_settings = config.settings(profile.name);
+        let place = Place { args: &args.place, settings, profile: &profile_settings };
+        let endpoint = place.sts_endpoint().map(|(origin, url)| (origin, url.to_owned()));
+        let known_problems = problems.len();
+        let region = place.region(&mut problems);
+        let is_region_told = problems.len() > known_problems;
+        let network = place.network(&mut problems);
+        let dialect = if endpoint.is_some() { Dialect::Compatible } else { Dialect::Aws };
+        let choice = Choice {
+            args,
+            settings,
+            config: &config,
+            profile,
+            profile_settings: &profile_settings,
+            dialect,
+            default_name: default_session_name(settings),
+        };
+        let asker = choice.make(&mut problems);
+        let is_in_use = profile.origin.is_some()
+            || matches!(asker.start.source, SourceSpec::Profile(_) | SourceSpec::Process(_))
+            || (args.place.region.is_none() && settings.region.is_none() && region.is_some());
+        let of_profile = profile_settings.warnings.iter().filter(|_| is_in_use);
+        warn_once(terminal, of_profile.chain(&asker.warnings));
+        let machine = settings.config_files.clone().map(|files| Machine {
+            files,
+            network: network.clone(),
+            running: settings.running.clone(),
+        });
+        Self {
+            terminal,
+            dialect,
+            asker,
+            token: None,
+            codes: Arc::default(),
+            machine,
+            network,
+            endpoint,
+            guards,
+            region,
+            is_region_told,
+            has_region_flag: args.place.region.is_some(),
+            has_mfa_flag: false,
+            emulation: None,
+            problems,
+        }
     }
 
     /// What is wrong with the flags and variables of this door.
@@ -128,33 +204,64 @@ impl Door {
         region
     }
 
+    /// The plan with the second factor of whoever asks, if there is one.
+    pub(crate) fn with_mfa(&self, plan: Plan, violations: &mut Violations) -> Option<Plan> {
+        let Some(device) = &self.asker.device else { return Some(plan) };
+        let plan = plan.with_mfa(device);
+        plan.map_err(|error| violations.push_with_hint("--mfa-serial", &error, error.hint())).ok()
+    }
+
+    /// The flag that says who asks, where a grant's own `auth` says it too.
+    pub(crate) fn asking_flag(&self) -> Option<&'static str> {
+        match self.asker.flag {
+            // A token is also that of the grant's service account.
+            Some(flag) if self.token.is_none() => Some(flag),
+            _ if self.has_mfa_flag => Some("--mfa-serial"),
+            _ => None,
+        }
+    }
+
+    /// Whether all codes can be had that the plans ask for.
+    pub(crate) fn check_codes<'a>(
+        &self,
+        plans: impl Iterator<Item = &'a Plan>,
+        violations: &mut Violations,
+    ) {
+        self.codes.check(plans, violations);
+    }
+
     /// Puts the ports together for this door.
     pub(crate) fn minter(&self, inputs: Arc<Inputs>) -> Minter {
-        let ambient = match &self.emulation {
-            Some(emulation) => Ambient::Emulated(emulation.ambient()),
-            None => Ambient::Machine { profile: self.profile_variable.clone() },
+        let ground = match (&self.emulation, &self.machine) {
+            (None, Some(machine)) => Ground::Machine {
+                machine: machine.clone(),
+                tried: self.asker.tried.clone(),
+            },
+            (emulation, _) => {
+                Ground::Emulated(emulation.as_ref().and_then(Emulation::ambient))
+            }
         };
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let sts = StsClient::new(self.destination.clone(), Arc::clone(&clock));
-        let destination = self.destination.clone();
-        let source = DoorSource { inputs, ambient, destination };
-        Minter::new(Arc::new(source), Arc::new(sts), clock)
+        let aws = AwsClient::new(self.network.clone(), Arc::clone(&clock));
+        let source = DoorSource { inputs, ground, codes: Arc::clone(&self.codes) };
+        Minter::new(Arc::new(source), Arc::new(aws), clock)
     }
 
     /// Mints one plan, holds the answer against the guards, and says what happened.
     pub(crate) async fn mint(&self, minter: &Minter, plan: &Plan) -> Result<Minted, Failure> {
         let minted = minter.mint(plan).await.map_err(|error| self.explain(&error))?;
         let now = SystemClock.now();
-        let session = &minted.session;
-        if session.expires_at.is_none() {
+        if minted.issued.session().is_some_and(|session| session.expires_at.is_none()) {
             self.terminal.warn(
                 "STS gave no expiry: the credentials are taken to end 15 minutes after the answer",
             );
-        } else if session.ends_at() <= now {
+        } else if minted.issued.ends_at() <= now {
             self.terminal
                 .warn("by this machine's clock the credentials have ended: check the clock");
         }
-        self.guards.check(session, now).map_err(|violations| Failure::guards(&violations))?;
+        let caller = minted.prefix.last().map(AsRef::as_ref);
+        let judged = self.guards.check(&minted.issued, caller, now);
+        judged.map_err(|violations| Failure::guards(&violations))?;
         self.tell(plan, &minted);
         Ok(minted)
     }
@@ -170,9 +277,8 @@ impl Door {
     fn explain(&self, error: &Arc<Error>) -> Failure {
         let failure = Failure::engine(error);
         let is_later = matches!(error.as_ref(), Error::Call { .. }) && failure.exit == Exit::Later;
-        match &self.destination {
-            Destination::Endpoint(endpoint) if is_later && self.emulation.is_none() => {
-                let (url, origin) = (endpoint.as_str(), self.endpoint_origin);
+        match &self.endpoint {
+            Some((origin, url)) if is_later => {
                 failure.hint(format!("STS is taken to be at {url}, by {origin}"))
             }
             _ => failure,
@@ -184,51 +290,87 @@ impl Door {
             .source_ends_at
             .map_or_else(String::new, |at| format!(", until {}", in_seconds(at)));
         self.terminal.step(&format!("source: {}{ends}", minted.origin));
-        let sessions = minted.prefix.iter().map(AsRef::as_ref).chain([&minted.session]);
-        for (hop, session) in plan.hops().zip(sessions) {
+        for (hop, session) in plan.prefix.iter().zip(&minted.prefix) {
             let who = session.arn().map_or("session", |arn| arn.as_str());
-            let until = in_seconds(session.ends_at());
-            let request = session.request_id.as_deref().unwrap_or("none");
-            let (call, region) = (hop.operation(), &plan.region);
-            self.terminal
-                .step(&format!("{call} in {region}: {who} until {until} (request ID {request})"));
+            let request_id = session.request_id.as_deref();
+            self.tell_call(hop, &plan.region, who, session.ends_at(), request_id);
+        }
+        let who = match &minted.issued {
+            Issued::Session(session) => session.arn().map_or("session", |arn| arn.as_str()),
+            Issued::RegistryToken(token) => token.proxy_endpoint.as_deref().unwrap_or("password"),
+        };
+        let issued = &minted.issued;
+        self.tell_call(&plan.last, &plan.region, who, issued.ends_at(), issued.request_id());
+    }
+
+    fn tell_call(
+        &self,
+        hop: &Hop,
+        region: &Region,
+        who: &str,
+        ends_at: Timestamp,
+        request_id: Option<&str>,
+    ) {
+        let (call, until) = (hop.operation(), in_seconds(ends_at));
+        let place = match (hop, &self.endpoint) {
+            (Hop::RegistryToken(Registry::Public), _) => "us-east-1".to_owned(),
+            (Hop::RegistryToken(Registry::Private), _) | (_, None) => region.to_string(),
+            (_, Some((_, url))) => url.clone(),
+        };
+        let request_id = request_id.unwrap_or("none");
+        self.terminal
+            .step(&format!("{call} in {place}: {who} until {until} (request ID {request_id})"));
+    }
+}
+
+/// The config files; a profile that was named and is not there is among the problems.
+fn load_config(
+    settings: &Settings,
+    profile: ProfileChoice<'_>,
+    problems: &mut Violations,
+) -> SharedConfig {
+    let Some(files) = &settings.config_files else { return SharedConfig::default() };
+    let config = match SharedConfig::load(files) {
+        Ok(config) => config,
+        Err(error) => {
+            push_source_error(error, "AWS config files", problems);
+            return SharedConfig::default();
+        }
+    };
+    if let (Some(origin), Err(error)) = (profile.origin, config.profile(profile.name)) {
+        push_source_error(error, origin, problems);
+    }
+    config
+}
+
+fn read_mfa(
+    args: &SourceArgs,
+    problems: &mut Violations,
+) -> (Option<MfaCode>, Option<MfaSerial>) {
+    let MfaArgs { mfa_serial, mfa_code, .. } = &args.mfa;
+    let code = mfa_code.as_deref().and_then(|text| {
+        let code = MfaCode::parse(text);
+        problems.keep("--mfa-code", code)
+    });
+    let serial = mfa_serial.as_deref().and_then(|text| {
+        let serial = MfaSerial::parse(text);
+        if text.contains(":user/") {
+            let hint = "the device's ARN has :mfa/ where the user's has :user/";
+            problems.push_with_hint("--mfa-serial", "is the ARN of a user, not of a device", hint);
+        }
+        problems.keep("--mfa-serial", serial)
+    });
+    (code, serial)
+}
+
+fn warn_once<'a>(terminal: Terminal, warnings: impl Iterator<Item = &'a String>) {
+    let mut told: Vec<&String> = Vec::new();
+    for warning in warnings {
+        if !told.contains(&warning) {
+            terminal.warn(warning);
+            told.push(warning);
         }
     }
-}
-
-/// What the plan shows to be refused, and the caller where it is known, at the paths of a door.
-pub(crate) fn check_plan(
-    plan: &Plan,
-    caller: Option<Caller>,
-    duration_path: &str,
-    role_path: &str,
-    violations: &mut Violations,
-) {
-    let by_caller = caller.and_then(|caller| plan.check_caller(caller).err());
-    for error in plan.check().err().into_iter().flatten().chain(by_caller) {
-        let path = match &error {
-            PlanError::DurationOverChainingCap { .. } => duration_path,
-            _ => role_path,
-        };
-        violations.push_with_hint(path, &error, error.hint());
-    }
-}
-
-/// One or several hops from where `source` begins; a plan that cannot be is a violation.
-pub(crate) fn plan_hops(
-    region: Region,
-    source: SourceSpec,
-    via: Vec<RoleRequest>,
-    last: RoleRequest,
-    role_path: &str,
-    violations: &mut Violations,
-) -> Option<Plan> {
-    if !matches!(source, SourceSpec::Token { .. }) {
-        return Some(Plan::assume_role(region, source, via, last));
-    }
-    Plan::assume_role_with_token(region, source, via, last)
-        .map_err(|error| violations.push_with_hint(role_path, &error, error.hint()))
-        .ok()
 }
 
 /// A time for people: nobody reads nanoseconds.

@@ -40,7 +40,7 @@ pub(crate) async fn run(
             return Err(failure);
         }
     };
-    let ends_at = in_seconds(answer.minted.session.ends_at());
+    let ends_at = in_seconds(answer.session.ends_at());
     terminal.note(&format!("the credentials end at {ends_at} and are not renewed"));
     let mut command = prepare(&args.command, &answer)?;
     let Some(emulation) = &door.emulation else {
@@ -64,7 +64,7 @@ fn prepare(words: &[OsString], answer: &Answer) -> Result<Command, Failure> {
     for name in SCRUBBED {
         command.env_remove(name);
     }
-    for (name, value) in variables(&answer.minted.session, &answer.plan.region) {
+    for (name, value) in variables(&answer.session, &answer.region) {
         command.env(name, value.as_str());
     }
     Ok(command)

@@ -27,7 +27,7 @@ pub(crate) async fn run(
 }
 
 async fn answer(args: &GenerateArgs, settings: &Settings, door: &Door) -> Result<Text, Failure> {
-    let planned = plan_files(&args.grants.files, &args.grants.choice, settings, door)?;
+    let planned = plan_files(&args.grants.files, &args.grants.choice, settings, door).await?;
     let names = distinct_names(&planned);
     if args.output == GenerateOutput::Keys && names.len() > 1 {
         return Err(Failure::usage("the files hold several grants, and keys prints one")
@@ -52,10 +52,10 @@ async fn answer(args: &GenerateArgs, settings: &Settings, door: &Door) -> Result
 
 fn encode(names: &[String], minted: &[Minted], output: GenerateOutput) -> Result<Text, Failure> {
     match (minted, output) {
-        ([only], GenerateOutput::Keys) => Ok(key_lines(&generator_keys(&only.session))),
-        ([only], output) => map(&KeyMap(&only.session), output),
+        ([only], GenerateOutput::Keys) => Ok(key_lines(&generator_keys(&only.issued))),
+        ([only], output) => map(&KeyMap(&only.issued), output),
         (several, output) => {
-            let sessions = several.iter().map(|minted| KeyMap(&minted.session));
+            let sessions = several.iter().map(|minted| KeyMap(&minted.issued));
             let by_name: BTreeMap<&String, KeyMap<'_>> = names.iter().zip(sessions).collect();
             map(&by_name, output)
         }

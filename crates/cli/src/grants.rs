@@ -5,15 +5,17 @@ use std::sync::Arc;
 
 use rolecall_engine::arn::RoleArn;
 use rolecall_engine::error::SourceError;
-use rolecall_engine::grant::{Ask, Auth, Grant, ServiceAccountRef};
-use rolecall_engine::plan::{Caller, Plan, SourceSpec};
+use rolecall_engine::grant::{Ask, Auth, Grant, RegistryTokenSpec, ServiceAccountRef};
+use rolecall_engine::plan::{Plan, SourceSpec, Start, TokenFrom, share_mfa};
 use rolecall_engine::region::Region;
+use rolecall_engine::request::RoleRequest;
 use rolecall_engine::violation::{Violations, nearest};
 
 use crate::args::GrantChoiceArgs;
 use crate::documents::Documents;
-use crate::door::{Door, check_plan, plan_hops};
-use crate::inputs::{Inputs, TokenFile};
+use crate::door::Door;
+use crate::inputs::{Inputs, TokenInput};
+use crate::planning::{Paths, check_plan, plan_hops};
 use crate::report::{Failure, push_source_error};
 use crate::settings::Settings;
 use crate::source::keys_of;
@@ -26,7 +28,7 @@ pub(crate) struct Planned {
 }
 
 /// Reads the files, chooses the grants and plans them.
-pub(crate) fn plan_files(
+pub(crate) async fn plan_files(
     files: &[PathBuf],
     choice: &GrantChoiceArgs,
     settings: &Settings,
@@ -44,19 +46,22 @@ pub(crate) fn plan_files(
         Err(failure) if violations.is_empty() => return Err(failure),
         chosen => chosen.unwrap_or_default(),
     };
-    let flag = token_flag(&door.default_source);
     let needs_token = |grant: &Grant| match grant.auth() {
         Some(Auth::ServiceAccount(_)) => true,
         Some(Auth::Keys(_)) => false,
-        None => flag.is_some(),
+        None => door.token.is_some(),
     };
     if chosen.iter().any(needs_token) {
         let variable = settings.web_identity_token_file.as_ref();
-        inputs.token = flag
-            .or(variable.filter(|_| door.emulation.is_none()))
-            .map(|path| TokenFile::read(path));
-    } else if flag.is_some() && violations.is_empty() {
-        violations.push("--web-identity-token-file", "is not used: every grant has a secretRef");
+        let variable = variable.filter(|_| door.emulation.is_none() && door.token.is_none());
+        inputs.token = match variable {
+            Some(path) => Some(TokenInput::read(TokenFrom::File(path.clone())).await),
+            None => door.token.clone(),
+        };
+    } else if let Some(flag) = door.asker.flag.filter(|_| door.token.is_some())
+        && violations.is_empty()
+    {
+        violations.push(flag, "is not used: every grant has a secretRef");
     }
     let planner = Planner { door, inputs: &inputs };
     let mut grants = Vec::new();
@@ -68,6 +73,11 @@ pub(crate) fn plan_files(
             grants.push((grant, plan));
         }
     }
+    share_mfa(grants.iter_mut().map(|(_, plan)| plan));
+    for (grant, plan) in &grants {
+        planner.check(grant, plan, &mut violations);
+    }
+    door.check_codes(grants.iter().map(|(_, plan)| plan), &mut violations);
     let grants = violations.into_result(Some(grants)).map_err(|found| invalid(&found))?;
     Ok(Planned { grants, inputs: Arc::new(inputs) })
 }
@@ -80,7 +90,7 @@ pub(crate) fn full_name(grant: &Grant) -> String {
 fn choose(grants: Vec<Grant>, name: Option<&str>) -> Result<Vec<Grant>, Failure> {
     if grants.is_empty() {
         return Err(Failure::usage("the files hold no grant")
-            .hint("a grant is a document of kind STSAssumeRoleToken or STSSessionToken"));
+            .hint("a grant is a document of kind STSAssumeRoleToken, STSSessionToken or ECRAuthorizationToken"));
     }
     let Some(name) = name else { return Ok(grants) };
     let names: Vec<String> = grants.iter().map(full_name).collect();
@@ -101,62 +111,65 @@ fn choose(grants: Vec<Grant>, name: Option<&str>) -> Result<Vec<Grant>, Failure>
     }
 }
 
-/// The file of `--web-identity-token-file`.
-fn token_flag(source: &SourceSpec) -> Option<&PathBuf> {
-    match source {
-        SourceSpec::Token { file, .. } => Some(file),
-        _ => None,
-    }
-}
-
 struct Planner<'a> {
     door: &'a Door,
     inputs: &'a Inputs,
-}
-
-/// Who asks, as far as it is known before any call.
-struct Asking {
-    source: SourceSpec,
-    /// The role of the service account, if it is one.
-    account_role: Option<RoleArn>,
-    /// What kind of keys sign, where that is known already.
-    caller: Option<Caller>,
 }
 
 impl Planner<'_> {
     fn plan(&self, grant: &Grant, violations: &mut Violations) -> Option<Plan> {
         let at = |field: &str| format!("{} {field}", full_name(grant));
         let region = self.door.region_of(grant.region(), &at("spec.region"), violations);
-        let asking = self.asking(grant, violations);
-        let (region, Asking { source, account_role, caller }) = region.zip(asking)?;
-        let plan = assemble(grant, region, source, account_role, &at("spec.role"), violations)?;
-        let duration_path = at("spec.requestParameters.sessionDuration");
-        check_plan(&plan, caller, &duration_path, &at("spec.role"), violations);
-        Some(plan)
+        let start = self.start(grant, violations);
+        let (region, start) = region.zip(start)?;
+        let plan = assemble(grant, region, start, &at("spec.role"), violations)?;
+        if grant.auth().is_some() {
+            return Some(plan);
+        }
+        self.door.with_mfa(plan, violations)
+    }
+
+    /// What the plan shows to be refused before any call.
+    fn check(&self, grant: &Grant, plan: &Plan, violations: &mut Violations) {
+        let at = |field: &str| format!("{} {field}", full_name(grant));
+        let caller = match grant.auth() {
+            Some(Auth::Keys(keys)) => keys_of(self.inputs, &grant.namespace, keys).ok(),
+            _ => None,
+        };
+        let hops: &[String] = match grant.auth() {
+            None => &self.door.asker.hop_places,
+            Some(_) => &[],
+        };
+        let paths = Paths {
+            duration: &at("spec.requestParameters.sessionDuration"),
+            role: &at("spec.role"),
+            auth: &at("spec.auth"),
+            hops,
+        };
+        check_plan(plan, caller.map(|keys| keys.caller()), paths, violations);
     }
 
     /// What the source needs is looked up here already, so that nothing is called for a grant that
     /// could not end well.
-    fn asking(&self, grant: &Grant, violations: &mut Violations) -> Option<Asking> {
-        let default_source = self.door.default_source.clone();
-        if grant.auth().is_some() && matches!(default_source, SourceSpec::Profile(_)) {
+    fn start(&self, grant: &Grant, violations: &mut Violations) -> Option<Start> {
+        if let (Some(_), Some(flag)) = (grant.auth(), self.door.asking_flag()) {
             let path = format!("{} spec.auth", full_name(grant));
-            violations.push(path, "stands beside --profile: the grant says already who asks");
+            let problem = format!("stands beside {flag}: the grant says already who asks");
+            violations.push(path, problem);
             return None;
         }
         match grant.auth() {
             None => {
-                if let (Some(_), Some(token)) = (token_flag(&default_source), &self.inputs.token) {
+                if let (Some(_), Some(token)) = (&self.door.token, &self.inputs.token) {
                     keep(token.first.clone(), grant, "spec", violations)?;
                 }
-                Some(Asking { source: default_source, account_role: None, caller: None })
+                Some(self.door.asker.start.clone())
             }
             Some(Auth::Keys(keys)) => {
                 let namespace = grant.namespace.clone();
                 let found = keys_of(self.inputs, &namespace, keys);
-                let found = keep(found, grant, "spec.auth.secretRef", violations)?;
-                let source = SourceSpec::Secret { namespace, keys: keys.clone() };
-                Some(Asking { source, account_role: None, caller: Some(found.caller()) })
+                keep(found, grant, "spec.auth.secretRef", violations)?;
+                Some(SourceSpec::Secret { namespace, keys: keys.clone() }.into())
             }
             Some(Auth::ServiceAccount(account)) => self.service_account(grant, account, violations),
         }
@@ -167,7 +180,7 @@ impl Planner<'_> {
         grant: &Grant,
         account: &ServiceAccountRef,
         violations: &mut Violations,
-    ) -> Option<Asking> {
+    ) -> Option<Start> {
         const PATH: &str = "spec.auth.jwt";
         let role = self.inputs.account_role(&grant.namespace, &account.name);
         let role = keep(role, grant, PATH, violations).and_then(|text| {
@@ -183,35 +196,42 @@ impl Planner<'_> {
             return None;
         };
         keep(token.first.clone(), grant, PATH, violations)?;
-        let (file, account) = (token.path.clone(), Some(account.clone()));
-        let source = SourceSpec::Token { file, account };
-        Some(Asking { source, account_role: Some(role?), caller: None })
+        let (from, account) = (token.from.clone(), Some(account.clone()));
+        Some(Start::of_account(SourceSpec::Token { from, account }, role?))
     }
 }
 
 fn assemble(
     grant: &Grant,
     region: Region,
-    source: SourceSpec,
-    account_role: Option<RoleArn>,
+    start: Start,
     role_path: &str,
     violations: &mut Violations,
 ) -> Option<Plan> {
-    let spec = match &grant.ask {
-        Ask::AssumeRole(spec) => spec,
-        Ask::SessionToken(_) if token_flag(&source).is_some() => {
+    let is_token = matches!(start.source, SourceSpec::Token { .. });
+    let name = grant.default_session_name();
+    match &grant.ask {
+        Ask::AssumeRole(spec) => {
+            let (via, last) = spec.requests(&name);
+            plan_hops(region, start, via, last, role_path, violations)
+        }
+        Ask::SessionToken(_) if is_token => {
             let problem = "GetSessionToken is signed by a user's own keys, not by a token";
             violations.push(role_path, problem);
-            return None;
+            None
         }
-        Ask::SessionToken(spec) => {
-            return Some(Plan::session_token(region, source, spec.request.clone()));
+        Ask::SessionToken(spec) => Some(Plan::session_token(region, start, spec.request.clone())),
+        Ask::RegistryToken(RegistryTokenSpec { role: Some(role), registry, .. }) => {
+            let request = RoleRequest::new(role.clone(), name);
+            let plan = plan_hops(region, start, Vec::new(), request, role_path, violations)?;
+            Some(plan.then_registry_token(*registry))
         }
-    };
-    let (via, last) = spec.requests(&grant.default_session_name());
-    match account_role {
-        Some(role) => Some(Plan::assume_role_with_web_identity(region, source, &role, via, last)),
-        None => plan_hops(region, source, via, last, role_path, violations),
+        Ask::RegistryToken(_) if is_token && start.hops.is_empty() => {
+            let problem = "ECR is called with keys: name the role that the token is for";
+            violations.push(role_path, problem);
+            None
+        }
+        Ask::RegistryToken(spec) => Some(Plan::registry_token(region, start, spec.registry)),
     }
 }
 

@@ -5,15 +5,18 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use rolecall_aws::command;
 use rolecall_engine::error::SourceError;
 use rolecall_engine::fields::Fields;
 use rolecall_engine::grant::{KeyRef, check_name, placeholder_in};
+use rolecall_engine::plan::TokenFrom;
 use rolecall_engine::violation::{Violations, shown};
 use secrecy::SecretString;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
 use crate::files::{MOST_BYTES, read_text};
+use crate::settings::named_variable;
 
 type Name = (String, String);
 
@@ -24,26 +27,27 @@ pub(crate) struct Inputs {
     /// The `eks.amazonaws.com/role-arn` of each account, where it has one.
     accounts: HashMap<Name, Option<String>>,
     pub(crate) secrets_dir: Option<PathBuf>,
-    /// The first reading of the token file, if a grant needs it.
-    pub(crate) token: Option<TokenFile>,
+    /// The first reading of the token, if a grant needs it.
+    pub(crate) token: Option<TokenInput>,
 }
 
 /// The keys of a Secret; a value that is no text is none that a grant could use.
 type Secret = HashMap<String, Option<SecretString>>;
 
-/// A token file and what it held when it was first read.
+/// A web identity token and what it was when it was first read.
 ///
 /// A pipe (`<(kubectl create token app)`) can be read once only.
-#[derive(Debug)]
-pub(crate) struct TokenFile {
-    pub(crate) path: PathBuf,
+#[derive(Clone, Debug)]
+pub(crate) struct TokenInput {
+    pub(crate) from: TokenFrom,
     pub(crate) first: Result<SecretString, SourceError>,
 }
 
-impl TokenFile {
-    /// Reads the file for the first time.
-    pub(crate) fn read(path: &Path) -> Self {
-        Self { path: path.to_owned(), first: read_token(path) }
+impl TokenInput {
+    /// Reads the token for the first time.
+    pub(crate) async fn read(from: TokenFrom) -> Self {
+        let first = read_token(&from).await;
+        Self { from, first }
     }
 }
 
@@ -211,13 +215,30 @@ fn read_value(path: &Path) -> Result<SecretString, SourceError> {
     }
 }
 
-/// A token from a file; a line break at its end is not part of it.
-pub(crate) fn read_token(file: &Path) -> Result<SecretString, SourceError> {
+/// A token; a line break at its end is not part of it.
+pub(crate) async fn read_token(from: &TokenFrom) -> Result<SecretString, SourceError> {
     let missing = |problem: &str| SourceError::Missing {
-        what: format!("the web identity token file {} {problem}", file.display()),
-        hint: Some("it holds one token, for example from kubectl create token".to_owned()),
+        what: match from {
+            TokenFrom::File(file) => {
+                format!("the web identity token file {} {problem}", file.display())
+            }
+            TokenFrom::Variable(name) => format!("the variable {name} {problem}"),
+            TokenFrom::Command(_) => format!("the command of --web-identity-command {problem}"),
+        },
+        hint: Some("it gives one token, for example from kubectl create token".to_owned()),
     };
-    let text = read_text(file, MOST_BYTES).map_err(|problem| missing(&problem))?;
+    let text = match from {
+        TokenFrom::File(file) => {
+            read_text(file, MOST_BYTES).map_err(|problem| missing(&problem))?
+        }
+        TokenFrom::Variable(name) => {
+            let value = named_variable(name).ok_or_else(|| missing("is not set"))?;
+            Zeroizing::new(value.into_string().map_err(|_| missing("is no text"))?)
+        }
+        TokenFrom::Command(line) => {
+            command::output(line, &[]).await.map_err(|error| missing(&error.to_string()))?
+        }
+    };
     let token = text.trim();
     // Bounds: https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html
     if !(4..=20_000).contains(&token.len()) || !token.bytes().all(|b| b.is_ascii_graphic()) {

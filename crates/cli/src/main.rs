@@ -4,6 +4,7 @@
 //! bottom. `args` is what was typed, `settings` the environment, `door` what all doors share.
 
 mod args;
+mod asker;
 mod assume;
 mod clock;
 mod documents;
@@ -15,7 +16,9 @@ mod files;
 mod generate;
 mod grants;
 mod inputs;
+mod mfa;
 mod place;
+mod planning;
 mod report;
 mod request;
 mod settings;

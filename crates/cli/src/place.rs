@@ -1,84 +1,124 @@
-//! Where to call STS: the region and the endpoint, from the flags, the environment and the profile.
+//! Where to call AWS: the region and the endpoints, from the flags, the environment and the profile.
 
-use rolecall_aws::{Destination, Endpoint, PlainHttp, SharedConfig};
+use std::path::Path;
+
+use rolecall_aws::{CaBundle, Destination, Endpoint, Network, PlainHttp, ProfileSettings};
 use rolecall_engine::region::Region;
 use rolecall_engine::violation::Violations;
 
-use crate::args::SourceArgs;
-use crate::report::push_source_error;
-use crate::settings::Settings;
+use crate::args::PlaceArgs;
+use crate::settings::{Named, Settings};
 
-/// The endpoint that the flag names, else the environment, and where it is named.
-pub(crate) fn named_endpoint<'a>(
-    args: &'a SourceArgs,
-    settings: &'a Settings,
-) -> Option<(&'static str, &'a str)> {
-    let flag = args.endpoint_url.as_deref().map(|url| ("--endpoint-url", url));
-    flag.or_else(|| settings.endpoint_url.as_ref().map(|(name, url)| (*name, url.as_str())))
+/// What says where to call: flags, then the environment, then the profile.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place<'a> {
+    pub(crate) args: &'a PlaceArgs,
+    pub(crate) settings: &'a Settings,
+    pub(crate) profile: &'a ProfileSettings,
 }
 
-/// The named endpoint, else the region's own address in the form that was asked for. An endpoint of
-/// one's own has no such forms.
-pub(crate) fn find_destination(
-    args: &SourceArgs,
-    settings: &Settings,
-    problems: &mut Violations,
-) -> Destination {
-    let (fips, dual_stack) = (args.fips || settings.fips, args.dual_stack || settings.dual_stack);
-    let regional = Destination::Regional { fips, dual_stack };
-    let Some((origin, url)) = named_endpoint(args, settings) else {
-        if args.allow_http {
-            problems.push("--allow-http", "is not used: no endpoint is named");
-        }
-        return regional;
-    };
-    for (path, is_asked) in [
-        ("--fips or AWS_USE_FIPS_ENDPOINT", fips),
-        ("--dual-stack or AWS_USE_DUALSTACK_ENDPOINT", dual_stack),
-    ] {
-        if is_asked {
-            problems.push(path, format_args!("does not go with an endpoint, which {origin} names"));
-        }
+impl<'a> Place<'a> {
+    /// The endpoint of STS, and where it is named.
+    pub(crate) fn sts_endpoint(&self) -> Option<(&'static str, &'a str)> {
+        self.endpoint(
+            self.settings.endpoints.sts.as_ref(),
+            self.profile.endpoints.sts.as_deref(),
+        )
     }
-    let plain_http = if args.allow_http { PlainHttp::Anywhere } else { PlainHttp::Loopback };
-    let endpoint = problems.keep(origin, Endpoint::parse(url, plain_http));
-    endpoint.map_or(regional, Destination::Endpoint)
-}
 
-/// The region of the flag, the environment or the profile in use; a profile that was named and does
-/// not exist is among the problems.
-pub(crate) async fn find_region(
-    args: &SourceArgs,
-    settings: &Settings,
-    has_endpoint: bool,
-    problems: &mut Violations,
-) -> Option<Region> {
-    // A profile that is named must exist, whatever else gives the region.
-    let profile = args.profile.as_ref().or(settings.profile.as_ref()).map(String::as_str);
-    let has_region = args.region.is_some() || settings.region.is_some();
-    let config = if args.profile.is_some() || !has_region {
-        match SharedConfig::load(profile).await {
-            Ok(config) => Some(config),
-            Err(error) => {
-                let path = if args.profile.is_some() { "--profile" } else { "AWS_PROFILE" };
-                push_source_error(error, path, problems);
-                None
+    fn endpoint(
+        &self,
+        variable: Option<&'a Named>,
+        profile: Option<&'a str>,
+    ) -> Option<(&'static str, &'a str)> {
+        let flag = self.args.endpoint_url.as_deref().map(|url| ("--endpoint-url", url));
+        let variable = variable.map(|(name, url)| (*name, url.as_str()));
+        let profile = profile.filter(|_| !self.settings.ignores_endpoints);
+        flag.or(variable).or(profile.map(|url| ("endpoint_url of the profile", url)))
+    }
+
+    /// Where every service is: its named endpoint, else the region's own address in the form that
+    /// was asked for. An endpoint of one's own has no such forms.
+    pub(crate) fn network(&self, problems: &mut Violations) -> Network {
+        let (settings, profile) = (self.settings, self.profile);
+        let fips = self.args.fips || settings.fips.or(profile.fips).unwrap_or(false);
+        let dual_stack =
+            self.args.dual_stack || settings.dual_stack.or(profile.dual_stack).unwrap_or(false);
+        let sts = self.sts_endpoint();
+        if let Some((origin, _)) = sts {
+            for (path, is_asked) in [
+                ("--fips, AWS_USE_FIPS_ENDPOINT or use_fips_endpoint", fips),
+                ("--dual-stack, AWS_USE_DUALSTACK_ENDPOINT or use_dualstack_endpoint", dual_stack),
+            ] {
+                if is_asked {
+                    let problem =
+                        format_args!("does not go with an endpoint, which {origin} names");
+                    problems.push(path, problem);
+                }
             }
         }
-    } else {
-        None
-    };
-    if let Some(text) = &args.region {
-        return parse_region("--region", text, problems);
+        let variables = &settings.endpoints;
+        let ecr = self.endpoint(variables.ecr.as_ref(), profile.endpoints.ecr.as_deref());
+        let ecr_public =
+            self.endpoint(variables.ecr_public.as_ref(), profile.endpoints.ecr_public.as_deref());
+        if self.args.allow_http && [sts, ecr, ecr_public].iter().all(Option::is_none) {
+            problems.push("--allow-http", "is not used: no endpoint is named");
+        }
+        let regional = Destination::Regional { fips, dual_stack };
+        // The same endpoint for several services is told once.
+        let mut told: Vec<&'static str> = Vec::new();
+        let mut destination = |named: Option<(&'static str, &str)>| {
+            let Some((origin, url)) = named else { return regional.clone() };
+            match Endpoint::parse(url, self.plain_http()) {
+                Ok(endpoint) => Destination::Endpoint(endpoint),
+                Err(problem) => {
+                    if !told.contains(&origin) {
+                        told.push(origin);
+                        problems.push(origin, problem);
+                    }
+                    regional.clone()
+                }
+            }
+        };
+        let (sts, ecr, ecr_public) = (destination(sts), destination(ecr), destination(ecr_public));
+        Network { sts, ecr, ecr_public, ca_bundle: self.ca_bundle(problems) }
     }
-    if let Some(text) = &settings.region {
-        return parse_region("AWS_REGION or AWS_DEFAULT_REGION", text, problems);
+
+    fn plain_http(&self) -> PlainHttp {
+        if self.args.allow_http { PlainHttp::Anywhere } else { PlainHttp::Loopback }
     }
-    match config.as_ref().and_then(SharedConfig::region) {
-        Some(text) => parse_region("region of the profile", text, problems),
-        // Servers that are not AWS rarely have regions; they expect this one in the signature.
-        None if has_endpoint => parse_region("endpoint", "us-east-1", problems),
-        None => None,
+
+    fn ca_bundle(&self, problems: &mut Violations) -> Option<CaBundle> {
+        let flag = self.args.ca_bundle.as_deref().map(|path| ("--ca-bundle", path));
+        let variable = self.settings.ca_bundle.as_deref().map(|path| ("AWS_CA_BUNDLE", path));
+        let profile = self.profile.ca_bundle.as_deref();
+        let profile = profile.map(|path| ("ca_bundle of the profile", Path::new(path)));
+        let (origin, path) = flag.or(variable).or(profile)?;
+        let read = CaBundle::read(path);
+        if read.is_err() {
+            let hint = "it holds the certificates that are trusted, each between \
+                        -----BEGIN CERTIFICATE----- and -----END CERTIFICATE-----";
+            return read.map_err(|error| problems.push_with_hint(origin, error, hint)).ok();
+        }
+        read.ok()
+    }
+
+    /// The region of the flag, the environment or the profile in use.
+    pub(crate) fn region(&self, problems: &mut Violations) -> Option<Region> {
+        if let Some(text) = &self.args.region {
+            return parse_region("--region", text, problems);
+        }
+        if let Some(text) = &self.settings.region {
+            return parse_region("AWS_REGION or AWS_DEFAULT_REGION", text, problems);
+        }
+        match &self.profile.region {
+            Some(text) => parse_region("region of the profile", text, problems),
+            // Servers that are not AWS rarely have regions; they expect this one in the signature.
+            None if self.sts_endpoint().is_some() => {
+                parse_region("endpoint", "us-east-1", problems)
+            }
+            None => None,
+        }
     }
 }
 

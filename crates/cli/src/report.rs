@@ -191,6 +191,7 @@ mod tests {
             Class::Configuration,
             Class::NotSendable,
             Class::NoSource,
+            Class::NeedsPerson,
         ];
         for code in classes.map(Class::code).into_iter().chain(["usage", "guard", "output"]) {
             assert!(page.contains(&format!("`{code}`")), "{code}");

@@ -4,29 +4,31 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rolecall_engine::arn::RoleArn;
-use rolecall_engine::grant::{Parameters, ViaHop, check_policy_arn_count, check_via_count};
-use rolecall_engine::mint::Minted;
+use rolecall_engine::grant::{Ask, Parameters, ViaHop, check_policy_arn_count, check_via_count};
 use rolecall_engine::plan::Plan;
+use rolecall_engine::region::Region;
 use rolecall_engine::request::{
     ExternalId, PolicyArn, RoleRequest, SessionDuration, SessionName, SessionPolicy, SessionTags,
     SourceIdentity, seconds_from_text,
 };
+use rolecall_engine::session::{Issued, Session};
 use rolecall_engine::violation::Violations;
 
 use crate::args::{ParameterArgs, RequestArgs};
 use crate::documents::{NotYaml, parse};
-use crate::door::{Door, check_plan, plan_hops};
+use crate::door::{Door, unexpected};
 use crate::files::{MOST_BYTES, read_text};
 use crate::grants::{full_name, plan_files};
-use crate::inputs::{Inputs, TokenFile};
+use crate::inputs::Inputs;
+use crate::planning::{Paths, check_plan, plan_hops};
 use crate::report::{Failure, push_source_error};
 use crate::settings::Settings;
 
 /// What `assume` and `exec` were asked for, and its session.
 #[derive(Debug)]
 pub(crate) struct Answer {
-    pub(crate) plan: Plan,
-    pub(crate) minted: Minted,
+    pub(crate) region: Region,
+    pub(crate) session: Session,
 }
 
 /// Parses, plans and mints what `assume` and `exec` were asked for.
@@ -35,35 +37,36 @@ pub(crate) async fn run(
     settings: &Settings,
     door: &Door,
 ) -> Result<Answer, Failure> {
-    let (plan, inputs) = plan_of(args, settings, door)?;
+    let (plan, inputs) = plan_of(args, settings, door).await?;
     let minter = door.minter(inputs);
     let minted = door.mint(&minter, &plan).await;
     minter.drain().await;
-    Ok(Answer { plan, minted: minted? })
+    match minted?.issued {
+        Issued::Session(session) => Ok(Answer { region: plan.region, session }),
+        Issued::RegistryToken(_) => Err(unexpected(&"a registry's token is no session")),
+    }
 }
 
-fn plan_of(
+async fn plan_of(
     args: &RequestArgs,
     settings: &Settings,
     door: &Door,
 ) -> Result<(Plan, Arc<Inputs>), Failure> {
     match (&args.role, args.files.is_empty()) {
-        (Some(role), true) => {
-            let mut inputs = Inputs::default();
-            inputs.token = args.source.web_identity_token_file.as_deref().map(TokenFile::read);
-            Ok((from_flags(role, args, settings, door, &inputs)?, Arc::new(inputs)))
-        }
-        (None, false) => from_file(args, settings, door),
         (Some(_), false) => {
             Err(Failure::usage("ROLE_ARN stands beside -f: the grant names the role")
                 .hint("leave one of the two out"))
         }
-        (None, true) => Err(Failure::usage("there is no role")
-            .hint("give a ROLE_ARN, or a file with a grant by -f")),
+        (None, false) => from_file(args, settings, door).await,
+        (role, true) => {
+            let mut inputs = Inputs::default();
+            inputs.token.clone_from(&door.token);
+            Ok((from_flags(role.as_deref(), args, settings, door)?, Arc::new(inputs)))
+        }
     }
 }
 
-fn from_file(
+async fn from_file(
     args: &RequestArgs,
     settings: &Settings,
     door: &Door,
@@ -74,10 +77,14 @@ fn from_file(
         return Err(Failure::usage(format!("with -f the grant says what is asked, not {flags}"))
             .hint("write it into the manifest's requestParameters"));
     }
-    let planned = plan_files(&args.files, &args.choice, settings, door)?;
+    let planned = plan_files(&args.files, &args.choice, settings, door).await?;
     let names: Vec<String> = planned.grants.iter().map(|(grant, _)| full_name(grant)).collect();
     let mut grants = planned.grants.into_iter();
     match (grants.next(), grants.next()) {
+        (Some((grant, _)), None) if matches!(grant.ask, Ask::RegistryToken(_)) => {
+            let problem = format!("{} gives no credentials of AWS", full_name(&grant));
+            Err(Failure::usage(problem).hint("print a registry's password with rolecall generate"))
+        }
         (Some((_, plan)), None) => Ok((plan, planned.inputs)),
         _ => Err(Failure::usage("the files hold several grants")
             .hint(format!("choose one with --name: {}", names.join(", ")))),
@@ -85,15 +92,16 @@ fn from_file(
 }
 
 fn from_flags(
-    role: &str,
+    role: Option<&str>,
     args: &RequestArgs,
     settings: &Settings,
     door: &Door,
-    inputs: &Inputs,
 ) -> Result<Plan, Failure> {
     let mut violations = door.problems();
-    if let Some(Err(error)) = inputs.token.as_ref().map(|token| token.first.clone()) {
-        push_source_error(error, "--web-identity-token-file", &mut violations);
+    if let (Some(Err(error)), Some(flag)) =
+        (door.token.as_ref().map(|token| token.first.clone()), door.asker.flag)
+    {
+        push_source_error(error, flag, &mut violations);
     }
     let choice = &args.choice;
     for (flag, is_given) in
@@ -104,23 +112,74 @@ fn from_flags(
         }
     }
     let region = door.region_of(None, "--region", &mut violations);
-    let role = violations.keep("ROLE_ARN", RoleArn::parse(role, door.dialect));
     let parameters = read_parameters(&args.parameters, &mut violations);
-    // Hops that have no name of their own share the session's, so that CloudTrail shows one.
-    let chosen = parameters.session_name.clone();
-    let name = chosen.unwrap_or_else(|| default_session_name(settings));
-    let via = read_via(&args.parameters.via, &name, door, &mut violations);
-    let plan = region.zip(role).and_then(|(region, role)| {
-        let last = parameters.request(role, &name);
-        let source = door.default_source.clone();
-        let plan = plan_hops(region, source, via, last, "ROLE_ARN", &mut violations)?;
-        check_plan(&plan, None, "--duration", "ROLE_ARN", &mut violations);
-        Some(plan)
-    });
+    let plan = match role {
+        Some(role) => for_role(role, region, args, &parameters, settings, door, &mut violations),
+        None if violations.is_empty() && door.asker.start.hops.is_empty() => {
+            return Err(Failure::usage("there is no role").hint(
+                "give a ROLE_ARN, a file with a grant by -f, or a --profile that has a role_arn",
+            ));
+        }
+        None => for_start(region, args, &parameters, door, &mut violations),
+    };
+    let plan = plan.and_then(|plan| door.with_mfa(plan, &mut violations));
+    if let Some(plan) = &plan {
+        let paths = Paths {
+            duration: "--duration",
+            role: "ROLE_ARN",
+            auth: "ROLE_ARN",
+            hops: &door.asker.hop_places,
+        };
+        check_plan(plan, None, paths, &mut violations);
+        door.check_codes(std::iter::once(plan), &mut violations);
+    }
     violations.into_result(plan).map_err(|found| {
         Failure::violations("the request is not valid", &found)
             .or_hint("--help tells the form of each flag, docs/reference/cli.md its bounds")
     })
+}
+
+/// The role that the flags name.
+fn for_role(
+    role: &str,
+    region: Option<Region>,
+    args: &RequestArgs,
+    parameters: &Parameters,
+    settings: &Settings,
+    door: &Door,
+    violations: &mut Violations,
+) -> Option<Plan> {
+    let role = violations.keep("ROLE_ARN", RoleArn::parse(role, door.dialect));
+    // Hops that have no name of their own share the session's, so that CloudTrail shows one.
+    let chosen = parameters.session_name.clone();
+    let chosen = chosen.or_else(|| {
+        let text = settings.role_session_name.as_deref().filter(|_| door.emulation.is_none())?;
+        violations.keep("AWS_ROLE_SESSION_NAME", SessionName::parse(text))
+    });
+    let name = chosen.unwrap_or_else(|| default_session_name(settings));
+    let via = read_via(&args.parameters.via, &name, door, violations);
+    let last = parameters.request(role?, &name);
+    plan_hops(region?, door.asker.start.clone(), via, last, "ROLE_ARN", violations)
+}
+
+/// The role that the profile, or the environment, names; flags win over what is written there.
+fn for_start(
+    region: Option<Region>,
+    args: &RequestArgs,
+    parameters: &Parameters,
+    door: &Door,
+    violations: &mut Violations,
+) -> Option<Plan> {
+    if !args.parameters.via.is_empty() {
+        let hint = "name the role behind it as ROLE_ARN";
+        violations.push_with_hint("--via", "leads to no role", hint);
+    }
+    let mut plan = Plan::of_start(region?, door.asker.start.clone())?;
+    let problem = plan.last.prefer(parameters).err();
+    if let Some(error) = problem {
+        violations.push_with_hint("--profile", &error, error.hint());
+    }
+    Some(plan)
 }
 
 /// What could be read of the parameters; the rest is among the violations.
@@ -223,7 +282,7 @@ fn read_via(
 }
 
 /// `user@host`: the same from run to run, and a person reads it in CloudTrail.
-fn default_session_name(settings: &Settings) -> SessionName {
+pub(crate) fn default_session_name(settings: &Settings) -> SessionName {
     let user = settings.user.as_deref().unwrap_or("rolecall");
     SessionName::made_from(&format!("{user}@{}", host_name()))
 }

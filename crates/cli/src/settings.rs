@@ -1,11 +1,12 @@
 //! The environment, read once.
 //!
 //! Each variable is declared here with what it means. An empty value counts as absent, as in the
-//! AWS SDKs. The SDK's own providers read their variables themselves.
+//! AWS SDKs. The SDK's own providers read what they need themselves.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use rolecall_aws::ConfigFiles;
 use rolecall_engine::violation::Violations;
 
 /// One variable that rolecall reads.
@@ -18,40 +19,108 @@ pub(crate) struct EnvVar {
 }
 
 /// Every variable, in the order of the documentation.
-pub(crate) const VARIABLES: [EnvVar; 12] = [
-    EnvVar { name: "AWS_REGION", meaning: "where to call STS" },
-    EnvVar { name: "AWS_DEFAULT_REGION", meaning: "where to call STS, after AWS_REGION" },
+pub(crate) const VARIABLES: [EnvVar; 28] = [
+    EnvVar { name: "AWS_REGION", meaning: "where to call AWS" },
+    EnvVar { name: "AWS_DEFAULT_REGION", meaning: "the same, after AWS_REGION" },
     EnvVar { name: "AWS_PROFILE", meaning: "the profile of the default chain" },
+    EnvVar { name: "AWS_DEFAULT_PROFILE", meaning: "the same, after AWS_PROFILE" },
+    EnvVar { name: "AWS_CONFIG_FILE", meaning: "the config file, in place of ~/.aws/config" },
+    EnvVar {
+        name: "AWS_SHARED_CREDENTIALS_FILE",
+        meaning: "the credentials file, in place of ~/.aws/credentials",
+    },
+    EnvVar {
+        name: "AWS_ACCESS_KEY_ID",
+        meaning: "with AWS_SECRET_ACCESS_KEY the first source of the default chain",
+    },
+    EnvVar { name: "AWS_SECRET_ACCESS_KEY", meaning: "belongs to AWS_ACCESS_KEY_ID" },
+    EnvVar { name: "AWS_SESSION_TOKEN", meaning: "belongs to AWS_ACCESS_KEY_ID" },
+    EnvVar { name: "AWS_ROLE_ARN", meaning: "the role of the token of the default chain" },
+    EnvVar {
+        name: "AWS_ROLE_SESSION_NAME",
+        meaning: "the session's name, before a profile's and after `--session-name`",
+    },
+    EnvVar {
+        name: "AWS_WEB_IDENTITY_TOKEN_FILE",
+        meaning: "the token of the default chain, and of the ServiceAccount that a grant's auth.jwt names",
+    },
+    EnvVar {
+        name: "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+        meaning: "the container's endpoint on ECS",
+    },
+    EnvVar {
+        name: "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+        meaning: "the container's endpoint on EKS and elsewhere",
+    },
     EnvVar { name: "AWS_ENDPOINT_URL_STS", meaning: "another STS than AWS's" },
-    EnvVar { name: "AWS_ENDPOINT_URL", meaning: "the same, after AWS_ENDPOINT_URL_STS" },
+    EnvVar { name: "AWS_ENDPOINT_URL_ECR", meaning: "another ECR than AWS's" },
+    EnvVar { name: "AWS_ENDPOINT_URL_ECR_PUBLIC", meaning: "another public ECR than AWS's" },
+    EnvVar { name: "AWS_ENDPOINT_URL", meaning: "all of them, after their own variables" },
     EnvVar {
         name: "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
-        meaning: "`true` turns both endpoint variables off",
+        meaning: "`true` turns the endpoint variables and those of profiles off",
     },
     EnvVar { name: "AWS_USE_FIPS_ENDPOINT", meaning: "`true` is `--fips`" },
     EnvVar { name: "AWS_USE_DUALSTACK_ENDPOINT", meaning: "`true` is `--dual-stack`" },
+    EnvVar { name: "AWS_CA_BUNDLE", meaning: "the file of `--ca-bundle`" },
     EnvVar {
-        name: "AWS_WEB_IDENTITY_TOKEN_FILE",
-        meaning: "the token of the ServiceAccount that a grant's auth.jwt names",
+        name: "ROLECALL_CREDENTIAL_PROCESS",
+        meaning: "set by rolecall for a credential_process: the profiles it runs for",
     },
+    EnvVar { name: "HOME", meaning: "where ~/.aws is" },
+    EnvVar { name: "USERPROFILE", meaning: "the same, after HOME (Windows)" },
     EnvVar { name: "USER", meaning: "the first half of the default session name" },
     EnvVar { name: "LOGNAME", meaning: "the same, after USER" },
     EnvVar { name: "USERNAME", meaning: "the same, after LOGNAME (Windows)" },
 ];
 
+/// A variable's name, and what it holds.
+pub(crate) type Named = (&'static str, String);
+
 /// The environment as rolecall sees it.
 #[derive(Debug, Default)]
 pub(crate) struct Settings {
     pub(crate) region: Option<String>,
-    pub(crate) profile: Option<String>,
-    /// The variable that names an endpoint, and the endpoint.
-    pub(crate) endpoint_url: Option<(&'static str, String)>,
-    pub(crate) fips: bool,
-    pub(crate) dual_stack: bool,
+    pub(crate) profile: Option<Named>,
+    pub(crate) endpoints: EndpointVariables,
+    pub(crate) ignores_endpoints: bool,
+    pub(crate) fips: Option<bool>,
+    pub(crate) dual_stack: Option<bool>,
+    pub(crate) ca_bundle: Option<PathBuf>,
+    /// Whether each half of an access key is there; the SDK reads the key itself.
+    pub(crate) has_key: KeyHalves,
+    pub(crate) role_arn: Option<String>,
+    pub(crate) role_session_name: Option<String>,
     pub(crate) web_identity_token_file: Option<PathBuf>,
+    /// Whether a container's endpoint is named.
+    pub(crate) has_container: bool,
+    pub(crate) config_files: Option<ConfigFiles>,
+    /// The profiles whose `credential_process` this process runs in.
+    pub(crate) running: Option<String>,
     pub(crate) user: Option<String>,
     /// Variables that are no text: passing them over could lead to somebody else.
     pub(crate) problems: Violations,
+}
+
+/// Which variable names the endpoint of each service.
+#[derive(Debug, Default)]
+pub(crate) struct EndpointVariables {
+    pub(crate) sts: Option<Named>,
+    pub(crate) ecr: Option<Named>,
+    pub(crate) ecr_public: Option<Named>,
+}
+
+/// Which half of an access key the environment has.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct KeyHalves {
+    pub(crate) id: bool,
+    pub(crate) secret: bool,
+}
+
+/// One variable that a flag names.
+#[expect(clippy::disallowed_methods, reason = "beside from_environment, the one other reader")]
+pub(crate) fn named_variable(name: &str) -> Option<OsString> {
+    std::env::var_os(name).filter(|value| !value.is_empty())
 }
 
 impl Settings {
@@ -72,26 +141,69 @@ impl Settings {
         };
         let mut problems = Violations::new();
         for EnvVar { name, .. } in VARIABLES {
-            if raw(name).is_some() && text(name).is_none() {
+            if !PATHS.contains(&name) && raw(name).is_some() && text(name).is_none() {
                 problems.push(name, "is not UTF-8 text");
             }
         }
-        let is_true =
-            |name: &str| text(name).is_some_and(|value| value.eq_ignore_ascii_case("true"));
-        let ignores_endpoints = is_true("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS");
+        let flag = |name: &str| text(name).map(|text| text.eq_ignore_ascii_case("true"));
+        let has = |name: &str| text(name).is_some_and(|value| !value.trim().is_empty());
+        let ignores_endpoints = flag("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS") == Some(true);
+        let endpoint = |own| first(&[own, "AWS_ENDPOINT_URL"]).filter(|_| !ignores_endpoints);
         Self {
             region: first(&["AWS_REGION", "AWS_DEFAULT_REGION"]).map(|(_, region)| region),
-            profile: text("AWS_PROFILE"),
-            endpoint_url: first(&["AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"])
-                .filter(|_| !ignores_endpoints),
-            fips: is_true("AWS_USE_FIPS_ENDPOINT"),
-            dual_stack: is_true("AWS_USE_DUALSTACK_ENDPOINT"),
+            profile: first(&["AWS_PROFILE", "AWS_DEFAULT_PROFILE"]),
+            endpoints: EndpointVariables {
+                sts: endpoint("AWS_ENDPOINT_URL_STS"),
+                ecr: endpoint("AWS_ENDPOINT_URL_ECR"),
+                ecr_public: endpoint("AWS_ENDPOINT_URL_ECR_PUBLIC"),
+            },
+            ignores_endpoints,
+            fips: flag("AWS_USE_FIPS_ENDPOINT"),
+            dual_stack: flag("AWS_USE_DUALSTACK_ENDPOINT"),
+            ca_bundle: raw("AWS_CA_BUNDLE").map(PathBuf::from),
+            has_key: KeyHalves {
+                id: has("AWS_ACCESS_KEY_ID"),
+                secret: has("AWS_SECRET_ACCESS_KEY"),
+            },
+            role_arn: text("AWS_ROLE_ARN"),
+            role_session_name: text("AWS_ROLE_SESSION_NAME"),
             web_identity_token_file: raw("AWS_WEB_IDENTITY_TOKEN_FILE").map(PathBuf::from),
+            has_container: raw("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI").is_some()
+                || raw("AWS_CONTAINER_CREDENTIALS_FULL_URI").is_some(),
+            config_files: config_files(raw),
+            running: text("ROLECALL_CREDENTIAL_PROCESS"),
             user: first(&["USER", "LOGNAME", "USERNAME"]).map(|(_, user)| user),
             problems,
         }
     }
 }
+
+/// Where the AWS config files are; nowhere, for somebody without a home.
+fn config_files(raw: impl Fn(&str) -> Option<OsString>) -> Option<ConfigFiles> {
+    let home = raw("HOME").or_else(|| raw("USERPROFILE")).map(PathBuf::from);
+    let named = |variable: &str| {
+        let path = PathBuf::from(raw(variable)?);
+        Some(match (path.strip_prefix("~"), &home) {
+            (Ok(below), Some(home)) => home.join(below),
+            _ => path,
+        })
+    };
+    let in_home = |name: &str| home.as_ref().map(|home| home.join(".aws").join(name));
+    Some(ConfigFiles {
+        config: named("AWS_CONFIG_FILE").or_else(|| in_home("config"))?,
+        credentials: named("AWS_SHARED_CREDENTIALS_FILE").or_else(|| in_home("credentials"))?,
+    })
+}
+
+/// Variables that hold paths, which need not be text.
+const PATHS: [&str; 6] = [
+    "AWS_CONFIG_FILE",
+    "AWS_SHARED_CREDENTIALS_FILE",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_CA_BUNDLE",
+    "HOME",
+    "USERPROFILE",
+];
 
 #[cfg(test)]
 mod tests {
@@ -114,7 +226,7 @@ mod tests {
             "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS" => Some(OsString::from("true")),
             _ => None,
         });
-        assert_eq!(settings.endpoint_url, None);
+        assert_eq!(settings.endpoints.sts, None);
     }
 
     #[test]

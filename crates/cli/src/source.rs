@@ -1,26 +1,28 @@
-//! The engine's `Source` port for a person's machine: documents, token files, profiles, the default
-//! chain; or, emulated, the world's ambient caller and nothing of the machine.
+//! The engine's `Source` port for a person's machine: documents, tokens, profiles, MFA; or,
+//! emulated, the world's ambient caller and nothing of the machine.
 
 use std::pin::Pin;
 use std::sync::Arc;
 
-use rolecall_aws::{Destination, SharedConfig, sources};
-use rolecall_engine::error::SourceError;
+use rolecall_aws::Machine;
+use rolecall_engine::error::{Attempt, Class, SourceError};
 use rolecall_engine::grant::KeysRef;
-use rolecall_engine::plan::SourceSpec;
+use rolecall_engine::plan::{SourceSpec, TokenFrom};
 use rolecall_engine::ports::Source;
 use rolecall_engine::region::Region;
+use rolecall_engine::request::{MfaCode, MfaSerial};
 use rolecall_engine::session::{Credentials, Identity};
 use secrecy::ExposeSecret;
 
 use crate::inputs::{Inputs, read_token};
+use crate::mfa::Codes;
 
-/// Where the default chain leads.
+/// Whose identity stands behind what no document holds.
 #[derive(Clone, Debug)]
-pub(crate) enum Ambient {
-    /// To the machine's own identity; `AWS_PROFILE`, where it is set.
-    Machine { profile: Option<String> },
-    /// To the caller of an emulated world, if it has one.
+pub(crate) enum Ground {
+    /// The machine's own, with what the default chain found nothing in.
+    Machine { machine: Machine, tried: Vec<Attempt> },
+    /// The caller of an emulated world, if it has one.
     Emulated(Option<Identity>),
 }
 
@@ -28,46 +30,50 @@ pub(crate) enum Ambient {
 #[derive(Debug)]
 pub(crate) struct DoorSource {
     pub(crate) inputs: Arc<Inputs>,
-    pub(crate) ambient: Ambient,
-    pub(crate) destination: Destination,
+    pub(crate) ground: Ground,
+    pub(crate) codes: Arc<Codes>,
 }
 
 impl DoorSource {
     async fn find(&self, spec: &SourceSpec, region: &Region) -> Result<Identity, SourceError> {
-        match spec {
-            SourceSpec::Secret { namespace, keys } => Ok(Identity::Keys {
+        match (spec, &self.ground) {
+            (SourceSpec::Secret { namespace, keys }, _) => Ok(Identity::Keys {
                 credentials: keys_of(&self.inputs, namespace, keys)?,
                 expires_at: None,
                 origin: spec.to_string(),
             }),
-            SourceSpec::Token { file, .. } => {
-                // A file is read anew at each use; what can be read once only, was.
-                let token = match &self.inputs.token {
-                    Some(read) if !file.is_file() => read.first.clone()?,
-                    _ => read_token(file)?,
+            (SourceSpec::Token { from, .. }, _) => {
+                // Read anew at each use; what can be read once only, was.
+                let token = match (&self.inputs.token, from) {
+                    (Some(read), TokenFrom::File(file)) if read.from == *from && !file.is_file() => {
+                        read.first.clone()?
+                    }
+                    _ => read_token(from).await?,
                 };
                 Ok(Identity::Token { token, origin: spec.to_string() })
             }
-            SourceSpec::Profile(name) => sources::profile(name, region, &self.destination).await,
-            SourceSpec::Ambient => self.ambient(region).await,
-        }
-    }
-
-    async fn ambient(&self, region: &Region) -> Result<Identity, SourceError> {
-        match &self.ambient {
-            Ambient::Machine { profile } => {
-                // A mistyped AWS_PROFILE must not fall through to somebody else's identity.
-                if let Some(profile) = profile {
-                    SharedConfig::load(Some(profile)).await?;
-                }
-                sources::default_chain(region, &self.destination).await
-            }
-            Ambient::Emulated(Some(identity)) => Ok(identity.clone()),
-            Ambient::Emulated(None) => Err(SourceError::Missing {
+            (_, Ground::Emulated(Some(identity))) => Ok(identity.clone()),
+            (_, Ground::Emulated(None)) => Err(SourceError::Missing {
                 what: "the emulated world has no ambient caller".to_owned(),
                 hint: Some("name one with ambient: in the world file".to_owned()),
             }),
+            (spec, Ground::Machine { machine, tried }) => {
+                let found = machine.identity(spec, region).await;
+                found.map_err(|error| end_of_chain(error, tried))
+            }
         }
+    }
+}
+
+/// Where an instance was only the last place of the default chain, the whole chain is told.
+fn end_of_chain(error: SourceError, tried: &[Attempt]) -> SourceError {
+    match error {
+        SourceError::Failed { reason, class: Class::NoSource, hint, .. } if !tried.is_empty() => {
+            let mut tried = tried.to_vec();
+            tried.push(Attempt { source: "instance metadata (IMDSv2)", reason });
+            SourceError::Nothing { tried, hint }
+        }
+        error => error,
     }
 }
 
@@ -78,6 +84,13 @@ impl Source for DoorSource {
         region: &'a Region,
     ) -> Pin<Box<dyn Future<Output = Result<Identity, SourceError>> + Send + 'a>> {
         Box::pin(self.find(spec, region))
+    }
+
+    fn mfa_code<'a>(
+        &'a self,
+        serial: &'a MfaSerial,
+    ) -> Pin<Box<dyn Future<Output = Result<MfaCode, SourceError>> + Send + 'a>> {
+        Box::pin(self.codes.code(serial))
     }
 }
 

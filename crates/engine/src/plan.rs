@@ -13,6 +13,7 @@ pub use mfa::share_mfa;
 pub use source::{SourceSpec, Start, TokenFrom};
 
 use crate::arn::RoleArn;
+use crate::grant::Parameters;
 use crate::region::Region;
 use crate::request::{
     PolicyArn, Registry, RoleRequest, SessionDuration, SessionName, SessionPolicy,
@@ -62,6 +63,36 @@ impl Hop {
             Self::WebIdentity(_) => "AssumeRoleWithWebIdentity",
             Self::SessionToken(_) => "GetSessionToken",
             Self::RegistryToken(_) => "GetAuthorizationToken",
+        }
+    }
+
+    /// Puts what was asked for in place of what the hop had; what was not asked for stays.
+    ///
+    /// # Errors
+    ///
+    /// [`PlanError::NotWithWebIdentity`] for parameters that a token's call has not.
+    pub fn prefer(&mut self, asked: &Parameters) -> Result<(), PlanError> {
+        match self {
+            Self::AssumeRole(hop) => {
+                let asked = asked.request(hop.role.clone(), &hop.session_name);
+                let tags = if asked.tags.is_empty() { hop.tags.clone() } else { asked.tags };
+                *hop = RoleRequest {
+                    duration: asked.duration.or(hop.duration),
+                    external_id: asked.external_id.or_else(|| hop.external_id.clone()),
+                    source_identity: asked.source_identity.or_else(|| hop.source_identity.clone()),
+                    mfa: hop.mfa.clone(),
+                    tags,
+                    ..asked
+                };
+                Ok(())
+            }
+            Self::WebIdentity(hop) => {
+                let asked = asked.request(hop.role.clone(), &hop.session_name);
+                let duration = asked.duration.or(hop.duration);
+                *hop = WebIdentityRequest { duration, ..asked.try_into()? };
+                Ok(())
+            }
+            Self::SessionToken(_) | Self::RegistryToken(_) => Ok(()),
         }
     }
 

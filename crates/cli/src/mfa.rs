@@ -1,0 +1,116 @@
+//! Codes of MFA devices: from a flag, a command, or the terminal.
+//!
+//! Standard input is never read for one: it may be a manifest. The prompt goes to the terminal
+//! itself, so it works while both output streams are redirected.
+
+use std::fs::{File, OpenOptions};
+use std::io::{BufRead, BufReader, Write};
+use std::sync::{Mutex, PoisonError};
+
+use rolecall_aws::command;
+use rolecall_engine::error::{Class, SourceError};
+use rolecall_engine::plan::Plan;
+use rolecall_engine::request::{MfaCode, MfaSerial};
+use rolecall_engine::violation::Violations;
+
+/// Where codes come from.
+#[derive(Debug, Default)]
+pub(crate) struct Codes {
+    /// The one that a flag gave; it works once.
+    given: Mutex<Option<MfaCode>>,
+    has_flag: bool,
+    command: Option<String>,
+}
+
+impl Codes {
+    pub(crate) fn new(given: Option<MfaCode>, command: Option<String>) -> Self {
+        Self { has_flag: given.is_some(), given: Mutex::new(given), command }
+    }
+
+    /// Refuses plans whose codes nobody could give, and a code that no plan asks for.
+    pub(crate) fn check<'a>(
+        &self,
+        plans: impl Iterator<Item = &'a Plan>,
+        violations: &mut Violations,
+    ) {
+        let mut devices = plans.flat_map(Plan::devices);
+        let Some(serial) = devices.next() else {
+            if self.has_flag {
+                let hint = "name the device with --mfa-serial";
+                violations.push_with_hint("--mfa-code", "is not used: no call asks for it", hint);
+            }
+            return;
+        };
+        let can_ask = self.has_flag || self.command.is_some() || open_terminal().is_some();
+        if !can_ask {
+            let problem = format_args!("{serial} needs its code, and there is no terminal to ask at");
+            violations.push_with_hint("--mfa-code", problem, "give --mfa-code or --mfa-command");
+        }
+    }
+
+    /// A present code of `serial`.
+    pub(crate) async fn code(&self, serial: &MfaSerial) -> Result<MfaCode, SourceError> {
+        let given = self.given.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(code) = given {
+            return Ok(code);
+        }
+        if self.has_flag {
+            return Err(SourceError::Failed {
+                origin: format!("MFA device {serial}"),
+                reason: "the code of --mfa-code was used by an earlier call, and works once".into(),
+                class: Class::NeedsPerson,
+                hint: Some("run the calls one by one, or give --mfa-command".to_owned()),
+            });
+        }
+        match &self.command {
+            Some(line) => from_command(line, serial).await,
+            None => prompt(serial).await,
+        }
+    }
+}
+
+async fn from_command(line: &str, serial: &MfaSerial) -> Result<MfaCode, SourceError> {
+    let failed = |reason: String| SourceError::Failed {
+        origin: format!("the MFA command for {serial}"),
+        reason,
+        class: Class::NoSource,
+        hint: Some("it must print the six digits of the present code".to_owned()),
+    };
+    let printed =
+        command::output(line, &[]).await.map_err(|error| failed(error.to_string()))?;
+    MfaCode::parse(printed.trim()).map_err(|_| failed("printed no six digits".to_owned()))
+}
+
+/// Asks up to three times, since people mistype.
+async fn prompt(serial: &MfaSerial) -> Result<MfaCode, SourceError> {
+    let serial = serial.clone();
+    let answer = tokio::task::spawn_blocking(move || ask(&serial)).await;
+    answer.ok().flatten().ok_or_else(|| SourceError::Failed {
+        origin: "MFA".to_owned(),
+        reason: "no code was given".to_owned(),
+        class: Class::NeedsPerson,
+        hint: Some("give it at the prompt, or with --mfa-code or --mfa-command".to_owned()),
+    })
+}
+
+fn ask(serial: &MfaSerial) -> Option<MfaCode> {
+    let (reader, mut writer) = open_terminal()?;
+    let mut lines = BufReader::new(reader).lines();
+    for _ in 0..3 {
+        // A code works once, so it may be seen.
+        write!(writer, "MFA code of {serial}: ").ok()?;
+        writer.flush().ok()?;
+        let line = lines.next()?.ok()?;
+        if let Ok(code) = MfaCode::parse(line.trim()) {
+            return Some(code);
+        }
+        writeln!(writer, "A code is six digits.").ok()?;
+    }
+    None
+}
+
+/// The terminal that this process was started from, for reading and for writing.
+fn open_terminal() -> Option<(File, File)> {
+    let open = |path: &str| OpenOptions::new().read(true).write(true).open(path).ok();
+    if cfg!(windows) { open("CONIN$").zip(open("CONOUT$")) } else { open("/dev/tty").zip(open("/dev/tty")) }
+}
