@@ -301,6 +301,18 @@ pub(crate) struct EmulateServeArgs {
 pub(crate) enum EmulateCommand {
     /// Print a web identity token, signed with the test key of a provider of the world
     Token(EmulateTokenArgs),
+    /// Print the present code of an MFA device of the world
+    MfaCode(EmulateMfaCodeArgs),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct EmulateMfaCodeArgs {
+    /// The device, as arn:aws:iam::ACCOUNT:mfa/NAME
+    #[arg(value_name = "SERIAL")]
+    pub(crate) serial: String,
+    /// The world file [default: the built-in world]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) world: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]

@@ -1,4 +1,4 @@
-//! `emulate`: the emulator as a server of its own, and tokens of its world.
+//! `emulate`: the emulator as a server of its own, and tokens and MFA codes of its world.
 
 use std::io::IsTerminal as _;
 
@@ -6,7 +6,9 @@ use jiff::SignedDuration;
 use rolecall_emulator::{Emulator, TokenRequest};
 use rolecall_engine::ports::Clock;
 
-use crate::args::{EmulateArgs, EmulateCommand, EmulateServeArgs, EmulateTokenArgs};
+use crate::args::{
+    EmulateArgs, EmulateCommand, EmulateMfaCodeArgs, EmulateServeArgs, EmulateTokenArgs,
+};
 use crate::clock::SystemClock;
 use crate::emulation::{load_world, start};
 use crate::report::{Exit, Failure};
@@ -16,6 +18,7 @@ use crate::terminal::Terminal;
 pub(crate) async fn run(args: &EmulateArgs, terminal: Terminal) -> Result<(), Failure> {
     match &args.command {
         Some(EmulateCommand::Token(token)) => print_token(token),
+        Some(EmulateCommand::MfaCode(device)) => print_mfa_code(device),
         None => serve(&args.serve, terminal).await,
     }
 }
@@ -70,6 +73,20 @@ fn print_token(args: &EmulateTokenArgs) -> Result<(), Failure> {
     // A token file holds the token and nothing else: the SDKs send what is in it.
     let end = if std::io::stdout().is_terminal() { "\n" } else { "" };
     Terminal::data(&format!("{token}{end}"))
+}
+
+fn print_mfa_code(args: &EmulateMfaCodeArgs) -> Result<(), Failure> {
+    let world = load_world(args.world.as_deref())?;
+    let code = world.mfa_code(&args.serial, SystemClock.now()).ok_or_else(|| {
+        let serials = world.mfa_serials();
+        let known = if serials.is_empty() {
+            "no user of this world has mfaDevices".to_owned()
+        } else {
+            format!("the devices of this world are {}", serials.join(", "))
+        };
+        Failure::usage(format!("the world has no MFA device {}", args.serial)).hint(known)
+    })?;
+    Terminal::data(&format!("{code}\n"))
 }
 
 /// Waits for Ctrl-C or, on Unix, for the signal that service managers send.

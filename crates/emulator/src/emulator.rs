@@ -139,6 +139,16 @@ impl Emulator {
         self.ambient.clone()
     }
 
+    /// The next code of an MFA device that would be accepted now: of the present 30 s, or of the
+    /// following ones when that code was used.
+    ///
+    /// Nothing when the world has no such device, and when both were used: then the next code comes
+    /// within 30 s.
+    pub fn mfa_code(&self, serial: &str) -> Option<String> {
+        let (_, device) = self.state.world.mfa_device(serial)?;
+        self.state.mfa().next_code(device, self.state.now())
+    }
+
     /// The last 10,000 requests, oldest first.
     pub fn requests(&self) -> Vec<RequestRecord> {
         self.state.log().to_vec()

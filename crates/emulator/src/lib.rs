@@ -36,6 +36,7 @@ mod emulator;
 mod fault;
 mod fields;
 mod jwt;
+mod mfa;
 mod operations;
 mod policy;
 mod random;
@@ -46,6 +47,7 @@ mod session;
 mod sigv4;
 mod state;
 mod tags;
+mod totp;
 mod wire;
 mod world;
 

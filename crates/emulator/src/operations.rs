@@ -4,6 +4,8 @@
 //! chaining limits, packed size. One file per operation; what they share is in `shared`.
 
 mod assume_role;
+mod caller;
+mod mfa;
 mod session_token;
 mod shared;
 mod web_identity;

@@ -81,6 +81,9 @@ pub(crate) struct Baggage {
     pub(crate) transitive: Vec<String>,
     /// Sticks to every later hop (E38).
     pub(crate) source_identity: Option<String>,
+    /// When the call that made this session brought a second factor (E53). The next call sees it;
+    /// a session which that call makes has it only from a code of its own.
+    pub(crate) mfa_at: Option<Timestamp>,
 }
 
 impl Baggage {

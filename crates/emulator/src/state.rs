@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use jiff::Timestamp;
 
 use crate::fault::FaultBoard;
+use crate::mfa::UsedCodes;
 use crate::record::Log;
 use crate::session::Sessions;
 use crate::world::World;
@@ -19,6 +20,7 @@ pub(crate) struct State {
     pub(crate) world: World,
     clock: Clock,
     sessions: Mutex<Sessions>,
+    mfa: Mutex<UsedCodes>,
     faults: Mutex<FaultBoard>,
     log: Mutex<Log>,
 }
@@ -26,7 +28,14 @@ pub(crate) struct State {
 impl State {
     pub(crate) fn new(world: World, clock: Clock) -> Self {
         let faults = Mutex::new(FaultBoard::new(world.faults.clone()));
-        Self { world, clock, sessions: Mutex::default(), faults, log: Mutex::default() }
+        Self {
+            world,
+            clock,
+            sessions: Mutex::default(),
+            mfa: Mutex::default(),
+            faults,
+            log: Mutex::default(),
+        }
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -35,6 +44,10 @@ impl State {
 
     pub(crate) fn sessions(&self) -> MutexGuard<'_, Sessions> {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn mfa(&self) -> MutexGuard<'_, UsedCodes> {
+        self.mfa.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn faults(&self) -> MutexGuard<'_, FaultBoard> {
