@@ -38,12 +38,15 @@ async fn serve(args: &EmulateServeArgs, terminal: Terminal) -> Result<(), Failur
 
 /// Lines for a shell, so that the AWS CLI and every SDK use the emulator.
 fn addresses(emulator: &Emulator) -> String {
-    format!(
-        "export AWS_ENDPOINT_URL_STS={}\nexport ROLECALL_EMULATOR_CONTROL={}\nexport ROLECALL_EMULATOR_TOKEN={}\n",
-        emulator.sts_url(),
-        emulator.control_url(),
-        emulator.control_token(),
-    )
+    let url = emulator.sts_url();
+    let lines = [
+        ("AWS_ENDPOINT_URL_STS", url.as_str()),
+        ("AWS_ENDPOINT_URL_ECR", url.as_str()),
+        ("AWS_ENDPOINT_URL_ECR_PUBLIC", url.as_str()),
+        ("ROLECALL_EMULATOR_CONTROL", &emulator.control_url()),
+        ("ROLECALL_EMULATOR_TOKEN", emulator.control_token()),
+    ];
+    lines.map(|(name, value)| format!("export {name}={value}\n")).concat()
 }
 
 fn environment(world: &rolecall_emulator::World) -> String {

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::fault::FaultRule;
+use crate::issued::IssuedSecrets;
 use crate::random;
 use crate::record::RequestRecord;
 use crate::server::{Tasks, serve};
@@ -56,21 +57,6 @@ impl fmt::Debug for AmbientCredentials {
             .field("access_key_id", &self.access_key_id)
             .field("expires_at", &self.expires_at)
             .finish_non_exhaustive()
-    }
-}
-
-/// The secrets of one session that was handed out, for tests that search output for them.
-#[derive(Clone, Eq, PartialEq)]
-pub struct IssuedSecrets {
-    /// The secret key.
-    pub secret_access_key: String,
-    /// The session token.
-    pub session_token: String,
-}
-
-impl fmt::Debug for IssuedSecrets {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("IssuedSecrets").finish_non_exhaustive()
     }
 }
 
@@ -164,15 +150,13 @@ impl Emulator {
         self.state.faults().clear();
     }
 
-    /// The secrets of every session handed out, in no order; for a day after each ended, and of
-    /// the last 20,000 at most.
+    /// The secrets handed out: of every session, in no order, for a day after each ended and of the
+    /// last 20,000 at most; then the last 10,000 registry passwords, oldest first.
     pub fn issued(&self) -> Vec<IssuedSecrets> {
-        let sessions = self.state.sessions();
-        let secrets = sessions.iter().map(|session| IssuedSecrets {
-            secret_access_key: session.secret_access_key.clone(),
-            session_token: session.token.clone(),
-        });
-        secrets.collect()
+        let mut issued: Vec<_> =
+            self.state.sessions().iter().map(IssuedSecrets::of_session).collect();
+        issued.extend(self.state.passwords().iter().map(IssuedSecrets::of_registry));
+        issued
     }
 
     /// Stops accepting, ends every connection at once (hanging ones too) and joins the tasks.

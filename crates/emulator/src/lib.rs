@@ -5,7 +5,10 @@
 //! goes wrong goes wrong on cue ([`Fault`]). The rules it follows are numbered (E1, E2, ...) in
 //! the AWS reference, and the code cites the numbers.
 //!
-//! No credential it issues can be taken for real: key ids begin `ASIAEMULATED`.
+//! Beside STS it answers `GetAuthorizationToken` of the container registries, on the same port.
+//!
+//! No credential it issues can be taken for real: key ids begin `ASIAEMULATED`, registry passwords
+//! `EMULATED`.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -32,9 +35,11 @@
 mod arn;
 mod authenticate;
 mod control;
+mod ecr;
 mod emulator;
 mod fault;
 mod fields;
+mod issued;
 mod jwt;
 mod mfa;
 mod operations;
@@ -51,8 +56,9 @@ mod totp;
 mod wire;
 mod world;
 
-pub use emulator::{AmbientCredentials, Emulator, IssuedSecrets, Options};
+pub use emulator::{AmbientCredentials, Emulator, Options};
 pub use fault::{Fault, FaultRule, InvalidFault};
+pub use issued::IssuedSecrets;
 pub use record::RequestRecord;
 pub use state::Clock;
 pub use world::{

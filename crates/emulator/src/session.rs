@@ -162,7 +162,7 @@ impl Sessions {
 }
 
 /// The wire has whole seconds; rounded up, so that a session never ends before it says.
-fn whole_second(time: Timestamp) -> Timestamp {
+pub(crate) fn whole_second(time: Timestamp) -> Timestamp {
     let more = i64::from(time.subsec_nanosecond() > 0);
     Timestamp::from_second(time.as_second().saturating_add(more)).unwrap_or(Timestamp::MAX)
 }

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use jiff::Timestamp;
 
 use crate::fault::FaultBoard;
+use crate::issued::Passwords;
 use crate::mfa::UsedCodes;
 use crate::record::Log;
 use crate::session::Sessions;
@@ -21,6 +22,7 @@ pub(crate) struct State {
     clock: Clock,
     sessions: Mutex<Sessions>,
     mfa: Mutex<UsedCodes>,
+    passwords: Mutex<Passwords>,
     faults: Mutex<FaultBoard>,
     log: Mutex<Log>,
 }
@@ -33,6 +35,7 @@ impl State {
             clock,
             sessions: Mutex::default(),
             mfa: Mutex::default(),
+            passwords: Mutex::default(),
             faults,
             log: Mutex::default(),
         }
@@ -48,6 +51,10 @@ impl State {
 
     pub(crate) fn mfa(&self) -> MutexGuard<'_, UsedCodes> {
         self.mfa.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn passwords(&self) -> MutexGuard<'_, Passwords> {
+        self.passwords.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn faults(&self) -> MutexGuard<'_, FaultBoard> {

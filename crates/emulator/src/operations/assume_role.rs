@@ -123,7 +123,7 @@ fn check_trust<'s>(
 }
 
 /// E22: the trust policy, and where it names a whole account or crosses accounts, the caller's own
-/// policies too. A caller without any in the world counts as allowed.
+/// policies too.
 fn is_allowed(
     state: &State,
     role: &Role,
@@ -134,14 +134,7 @@ fn is_allowed(
     let (who, resource) = (caller.subject.as_caller(), role.arn.as_str());
     let trust = role.trust.judge(who, action, resource, context);
     let principal = caller.subject.principal();
-    let own = match state.world.identity_policies(principal) {
-        None => Verdict::Allowed,
-        Some(policies) => policies
-            .iter()
-            .map(|policy| policy.judge(who, action, resource, context))
-            .max()
-            .unwrap_or(Verdict::Silent),
-    };
+    let own = caller::own_verdict(state, caller, action, resource, context);
     let is_same_account = principal.account() == role.arn.account();
     match (trust, own) {
         (Verdict::Denied | Verdict::Silent, _) | (_, Verdict::Denied) => false,

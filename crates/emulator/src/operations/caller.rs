@@ -1,13 +1,15 @@
-//! What conditions may ask about a caller, whatever the operation.
+//! What a caller's own policies say, and what conditions may ask about a caller.
 
 use jiff::Timestamp;
 
 use crate::authenticate::Authenticated;
+use crate::policy::Verdict;
 use crate::policy::condition::Context;
 use crate::session::Subject;
+use crate::state::State;
 
 /// The condition keys of the caller. `mfa_at` is when a second factor was given, if one was.
-pub(super) fn context(
+pub(crate) fn context(
     caller: &Authenticated,
     mfa_at: Option<Timestamp>,
     now: Timestamp,
@@ -38,4 +40,21 @@ pub(super) fn context(
         context.add(&format!("aws:PrincipalTag/{}", tag.key), tag.value.as_str());
     }
     context
+}
+
+/// What the caller's identity policies say. A caller without any in the world counts as allowed.
+pub(crate) fn own_verdict(
+    state: &State,
+    caller: &Authenticated,
+    action: &str,
+    resource: &str,
+    context: &Context,
+) -> Verdict {
+    let Some(policies) = state.world.identity_policies(caller.subject.principal()) else {
+        return Verdict::Allowed;
+    };
+    let verdicts = policies
+        .iter()
+        .map(|policy| policy.judge(caller.subject.as_caller(), action, resource, context));
+    verdicts.max().unwrap_or(Verdict::Silent)
 }

@@ -16,7 +16,7 @@ fn the_builtin_world_is_valid() {
     let world = World::builtin().unwrap();
     assert_eq!(world.ambient(), Some("arn:aws:iam::111122223333:user/alice"));
     assert_eq!(world.region(), "eu-west-1");
-    assert_eq!((world.users().len(), world.roles().len()), (2, 10));
+    assert_eq!((world.users().len(), world.roles().len()), (2, 12));
     assert!(world.providers()[0].can_sign);
 }
 

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test stops where it fails")]
 
+mod ecr;
 mod faults;
 mod identity;
 mod mfa;
@@ -180,12 +181,12 @@ async fn the_log_says_what_was_asked_and_holds_no_secret() {
     assert_eq!(first.operation.as_deref(), Some("AssumeRole"));
     assert_eq!(first.caller.as_deref(), Some("arn:aws:iam::111122223333:user/alice"));
     assert_eq!(first.duration_seconds, Some(900));
+    assert_eq!(first.service.as_deref(), Some("sts"));
     assert_eq!((first.external_id_given, first.unsigned), (true, false));
     assert_eq!((first.status, first.region.as_deref()), (Some(200), Some("eu-west-1")));
     let everything = format!("{log:?}{:?}", scene.emulator);
     for secret in scene.emulator.issued() {
-        assert!(!everything.contains(&secret.secret_access_key));
-        assert!(!everything.contains(&secret.session_token));
+        assert!(secret.texts().iter().all(|text| !everything.contains(text)));
     }
     assert_eq!(scene.emulator.issued().len(), 1);
     scene.emulator.shutdown().await;
