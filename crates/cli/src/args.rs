@@ -295,6 +295,9 @@ pub(crate) struct EmulateServeArgs {
     /// Where to listen; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
     pub(crate) listen: SocketAddr,
+    /// Serve https, and print where the certificate to trust is
+    #[arg(long)]
+    pub(crate) tls: bool,
 }
 
 #[derive(Debug, Subcommand)]

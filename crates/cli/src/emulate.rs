@@ -1,10 +1,11 @@
 //! `emulate`: the emulator as a server of its own, and tokens and MFA codes of its world.
 
-use std::io::IsTerminal as _;
+use std::io::{IsTerminal as _, Write as _};
 
 use jiff::SignedDuration;
-use rolecall_emulator::{Emulator, TokenRequest};
+use rolecall_emulator::{Emulator, TokenRequest, Transport};
 use rolecall_engine::ports::Clock;
+use tempfile::NamedTempFile;
 
 use crate::args::{
     EmulateArgs, EmulateCommand, EmulateMfaCodeArgs, EmulateServeArgs, EmulateTokenArgs,
@@ -12,6 +13,7 @@ use crate::args::{
 use crate::clock::SystemClock;
 use crate::emulation::{load_world, start};
 use crate::report::{Exit, Failure};
+use crate::signals::Signals;
 use crate::terminal::Terminal;
 
 /// Runs the command.
@@ -26,14 +28,44 @@ pub(crate) async fn run(args: &EmulateArgs, terminal: Terminal) -> Result<(), Fa
 async fn serve(args: &EmulateServeArgs, terminal: Terminal) -> Result<(), Failure> {
     let world = load_world(args.world.as_deref())?;
     let environment = environment(&world);
-    let emulator = start(world, args.listen).await?;
-    Terminal::data(&format!("{}{environment}", addresses(&emulator)))?;
-    terminal.note("an emulated STS is running; end it with Ctrl-C");
-    ended().await.map_err(|error| {
+    let transport = if args.tls { Transport::Https } else { Transport::Http };
+    let emulator = start(world, args.listen, transport).await?;
+    // From before the first line is out, so that whoever reads it may end us at once.
+    let mut signals = Signals::listen().map_err(|error| {
         Failure::new(Exit::Other, "could not wait for a signal").cause(error.to_string())
     })?;
+    // Removed when dropped, and so on every way out of here.
+    let bundle = emulator.ca_certificate().map(ca_bundle).transpose()?;
+    let bundle_line = bundle.as_ref().map_or_else(String::new, |file| {
+        format!("export AWS_CA_BUNDLE={}\n", shell_word(&file.path().display().to_string()))
+    });
+    Terminal::data(&format!("{}{bundle_line}{environment}", addresses(&emulator)))?;
+    terminal.note("an emulated STS is running; end it with Ctrl-C");
+    signals.next().await;
     emulator.shutdown().await;
     Ok(())
+}
+
+/// A new file in the temporary directory with the certificate that clients must trust.
+fn ca_bundle(certificate: &str) -> Result<NamedTempFile, Failure> {
+    let file = tempfile::Builder::new().prefix("rolecall-ca-").suffix(".pem").tempfile();
+    let written = file.and_then(|mut file| {
+        file.write_all(certificate.as_bytes())?;
+        Ok(file)
+    });
+    written.map_err(|error| {
+        Failure::new(Exit::Other, "could not write the certificate to the temporary directory")
+            .cause(error.to_string())
+    })
+}
+
+/// The text as one word of a shell, in quotes where it needs them.
+fn shell_word(text: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-".contains(&byte);
+    if text.bytes().all(is_plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 /// Lines for a shell, so that the AWS CLI and every SDK use the emulator.
@@ -90,19 +122,4 @@ fn print_mfa_code(args: &EmulateMfaCodeArgs) -> Result<(), Failure> {
         Failure::usage(format!("the world has no MFA device {}", args.serial)).hint(known)
     })?;
     Terminal::data(&format!("{code}\n"))
-}
-
-/// Waits for Ctrl-C or, on Unix, for the signal that service managers send.
-async fn ended() -> std::io::Result<()> {
-    #[cfg(unix)]
-    {
-        let mut terminated =
-            tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-        tokio::select! {
-            ended = tokio::signal::ctrl_c() => ended,
-            _ = terminated.recv() => Ok(()),
-        }
-    }
-    #[cfg(not(unix))]
-    tokio::signal::ctrl_c().await
 }

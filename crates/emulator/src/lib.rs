@@ -13,12 +13,16 @@
 //! ```
 //! use std::sync::Arc;
 //!
-//! use rolecall_emulator::{Emulator, Options, World};
+//! use rolecall_emulator::{Emulator, Options, Transport, World};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let now: jiff::Timestamp = "2026-01-01T00:00:00Z".parse()?;
-//! let options = Options { listen: ([127, 0, 0, 1], 0).into(), clock: Arc::new(move || now) };
+//! let options = Options {
+//!     listen: ([127, 0, 0, 1], 0).into(),
+//!     transport: Transport::Http,
+//!     clock: Arc::new(move || now),
+//! };
 //! let emulator = Emulator::start(World::builtin()?, options).await?;
 //!
 //! // Point any AWS client at the URL, with the credentials of the world's ambient caller.
@@ -52,11 +56,12 @@ mod session;
 mod sigv4;
 mod state;
 mod tags;
+mod tls;
 mod totp;
 mod wire;
 mod world;
 
-pub use emulator::{AmbientCredentials, Emulator, Options};
+pub use emulator::{AmbientCredentials, Emulator, Options, Transport};
 pub use fault::{Fault, FaultRule, InvalidFault};
 pub use issued::IssuedSecrets;
 pub use record::RequestRecord;

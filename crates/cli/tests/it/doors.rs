@@ -322,27 +322,6 @@ fn exec_beside_the_emulator_passes_signals_on() {
 }
 
 #[test]
-fn the_emulator_serves_until_it_is_told_to_end() {
-    let case = Case::new();
-    let mut command = case.command(&["emulate"]);
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
-    let mut client = Case::new();
-    for line in lines.by_ref() {
-        let Some((name, value)) = line.strip_prefix("export ").and_then(|l| l.split_once('='))
-        else {
-            break;
-        };
-        client.env(name, value);
-    }
-    let ran = client.run(&["assume", HUB], Sink::Stdout);
-    let killed = Command::new("kill").arg(child.id().to_string()).status().unwrap();
-    assert!(killed.success());
-    assert_eq!(child.wait().unwrap().code(), Some(0));
-    assert_eq!(ran.status, 0, "{}", ran.stderr);
-}
-
-#[test]
 fn output_that_cannot_be_written_is_exit_1() {
     let sts = Sts::start();
     let case = sts.alice();

@@ -14,7 +14,7 @@ use std::sync::{Arc, LazyLock};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use jiff::{SignedDuration, Timestamp};
-use rolecall_emulator::{Emulator, IssuedSecrets, Options, World};
+use rolecall_emulator::{Emulator, IssuedSecrets, Options, Transport, World};
 use tokio::runtime::Runtime;
 
 /// Drives the emulators of all tests.
@@ -52,7 +52,8 @@ impl Sts {
         let clock: Arc<dyn Fn() -> Timestamp + Send + Sync> =
             Arc::new(move || Timestamp::now() + ahead);
         let listen = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
-        let emulator = wait(Emulator::start(world, Options { listen, clock })).unwrap();
+        let options = Options { listen, transport: Transport::Http, clock };
+        let emulator = wait(Emulator::start(world, options)).unwrap();
         Self { emulator, alice_secret }
     }
 

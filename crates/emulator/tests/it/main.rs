@@ -9,13 +9,14 @@ mod mfa;
 mod roles;
 mod signatures;
 mod signer;
+mod tls;
 mod web;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use jiff::{SignedDuration, Timestamp};
-use rolecall_emulator::{Emulator, Options, World};
+use rolecall_emulator::{Emulator, Options, Transport, World};
 use signer::{Keys, Reply, Signing, send, signed};
 
 /// An emulator with a clock that tests move.
@@ -31,13 +32,18 @@ impl Scene {
     }
 
     pub(crate) async fn of(world: World) -> Self {
+        Self::over(world, Transport::Http).await
+    }
+
+    pub(crate) async fn over(world: World, transport: Transport) -> Self {
         let start: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
         let time = Arc::new(AtomicI64::new(start.as_second()));
         let shared = Arc::clone(&time);
         let clock = move || Timestamp::from_second(shared.load(Ordering::SeqCst)).unwrap();
-        let options = Options { listen: ([127, 0, 0, 1], 0).into(), clock: Arc::new(clock) };
+        let listen = ([127, 0, 0, 1], 0).into();
+        let options = Options { listen, transport, clock: Arc::new(clock) };
         let emulator = Emulator::start(world, options).await.unwrap();
-        let host = emulator.sts_url().strip_prefix("http://").unwrap().to_owned();
+        let host = emulator.sts_url().split_once("://").unwrap().1.to_owned();
         Self { emulator, host, time }
     }
 
