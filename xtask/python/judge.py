@@ -4,6 +4,7 @@ read must be right, and what AWS refuses must be refused with AWS's code.
 Usage: judge.py ROLECALL, with the environment of `rolecall emulate`.
 """
 
+import base64
 import json
 import os
 import subprocess
@@ -139,6 +140,42 @@ def boto3_session_token():
     refused("ValidationError", 400, unchecked.get_session_token, DurationSeconds=899)
 
 
+def boto3_second_factor():
+    serial = f"arn:aws:iam::{ACCOUNT}:mfa/alice"
+    guarded = {"RoleArn": role("guarded"), "RoleSessionName": "judge"}
+    refused("AccessDenied", 403, sts().assume_role, **guarded)
+    shown = subprocess.run([ROLECALL, "emulate", "mfa-code", serial], check=True,
+                           capture_output=True, text=True).stdout.strip()
+    factor = {"SerialNumber": serial, "TokenCode": shown}
+    session = sts().get_session_token(**factor)["Credentials"]
+    assert sts(session).assume_role(**guarded)["Credentials"]
+    refused("AccessDenied", 403, sts().assume_role, **guarded, **factor)
+
+
+def boto3_registries():
+    answer = boto3.client("ecr").get_authorization_token()["authorizationData"]
+    assert len(answer) == 1, len(answer)
+    name, password = base64.b64decode(answer[0]["authorizationToken"]).decode().split(":")
+    assert name == "AWS" and password.startswith("EMULATED"), name
+    left = answer[0]["expiresAt"] - datetime.datetime.now(datetime.timezone.utc)
+    assert 43100 < left.total_seconds() < 43202, left
+    region = os.environ["AWS_REGION"]
+    endpoint = f"https://{ACCOUNT}.dkr.ecr.{region}.amazonaws.com"
+    assert answer[0]["proxyEndpoint"] == endpoint, answer[0]["proxyEndpoint"]
+    public = boto3.client("ecr-public", region_name="us-east-1").get_authorization_token()
+    assert public["authorizationData"]["authorizationToken"]
+    one = sts().assume_role(RoleArn=role("puller-of-one"), RoleSessionName="judge")["Credentials"]
+    client = boto3.client(
+        "ecr", aws_access_key_id=one["AccessKeyId"], aws_session_token=one["SessionToken"],
+        aws_secret_access_key=one["SecretAccessKey"])
+    refused("AccessDeniedException", 400, client.get_authorization_token)
+    login = subprocess.run(
+        [sys.executable, "-m", "awscli", "ecr", "get-login-password"],
+        capture_output=True, text=True)
+    assert login.returncode == 0, login.stderr
+    assert login.stdout.startswith("EMULATED")
+
+
 def aws_cli():
     who = aws("get-caller-identity")
     assert who["Arn"].endswith(":user/alice"), who
@@ -173,7 +210,7 @@ def main():
     checks = [
         boto3_caller_identity, boto3_assume_role_with_every_parameter,
         boto3_session_is_usable_and_chained, boto3_refusals, boto3_web_identity,
-        boto3_session_token, aws_cli, rolecall_json_has_the_shape_of_the_cli,
+        boto3_session_token, boto3_second_factor, boto3_registries, aws_cli, rolecall_json_has_the_shape_of_the_cli,
         rolecall_credentials_serve_the_aws_cli,
     ]
     failed = 0

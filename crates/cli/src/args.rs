@@ -262,12 +262,27 @@ pub(crate) struct EmulateServeArgs {
     /// Where to listen; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
     pub(crate) listen: SocketAddr,
+    /// Serve https, and print where the certificate to trust is
+    #[arg(long)]
+    pub(crate) tls: bool,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum EmulateCommand {
     /// Print a web identity token, signed with the test key of a provider of the world
     Token(EmulateTokenArgs),
+    /// Print the present code of an MFA device of the world
+    MfaCode(EmulateMfaCodeArgs),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct EmulateMfaCodeArgs {
+    /// The device, as arn:aws:iam::ACCOUNT:mfa/NAME
+    #[arg(value_name = "SERIAL")]
+    pub(crate) serial: String,
+    /// The world file [default: the built-in world]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) world: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rolecall_aws::{Endpoint, PlainHttp};
-use rolecall_emulator::{Emulator, Options, World};
+use rolecall_emulator::{Emulator, Options, Transport, World};
 use rolecall_engine::ports::Clock;
 use rolecall_engine::region::Region;
 use rolecall_engine::session::{Credentials, Identity};
@@ -30,7 +30,7 @@ impl Emulation {
             Failure::usage("the world file is not valid").problem(format!("region: {problem}"))
         })?;
         let listen = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
-        let emulator = start(world, listen).await?;
+        let emulator = start(world, listen, Transport::Http).await?;
         Terminal::banner("EMULATED: no call leaves this machine, and the credentials open nothing");
         Ok(Self { emulator, region })
     }
@@ -84,8 +84,12 @@ pub(crate) fn load_world(file: Option<&Path>) -> Result<World, Failure> {
 }
 
 /// Starts an emulator on the machine's clock.
-pub(crate) async fn start(world: World, listen: std::net::SocketAddr) -> Result<Emulator, Failure> {
-    let options = Options { listen, clock: Arc::new(|| SystemClock.now()) };
+pub(crate) async fn start(
+    world: World,
+    listen: std::net::SocketAddr,
+    transport: Transport,
+) -> Result<Emulator, Failure> {
+    let options = Options { listen, transport, clock: Arc::new(|| SystemClock.now()) };
     Emulator::start(world, options).await.map_err(|error| {
         Failure::new(Exit::Other, format!("the emulator cannot listen on {listen}"))
             .cause(error.to_string())

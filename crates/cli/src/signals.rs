@@ -1,10 +1,12 @@
-//! Signals to this process while a command runs beside the emulator.
+//! Signals to this process while an emulator runs in it.
 
 use tokio::process::Child;
 
 /// The signals that would end this process.
 #[derive(Debug)]
 pub(crate) struct Signals {
+    #[cfg(unix)]
+    interrupt: tokio::signal::unix::Signal,
     #[cfg(unix)]
     hang_up: tokio::signal::unix::Signal,
     #[cfg(unix)]
@@ -27,6 +29,7 @@ impl Signals {
     pub(crate) fn listen() -> std::io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
         Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
             hang_up: signal(SignalKind::hangup())?,
             terminate: signal(SignalKind::terminate())?,
         })
@@ -43,7 +46,7 @@ impl Signals {
     #[cfg(unix)]
     pub(crate) async fn next(&mut self) -> Signal {
         tokio::select! {
-            _ = tokio::signal::ctrl_c() => Signal::Interrupt,
+            _ = self.interrupt.recv() => Signal::Interrupt,
             _ = self.hang_up.recv() => Signal::Other(rustix::process::Signal::HUP),
             _ = self.terminate.recv() => Signal::Other(rustix::process::Signal::TERM),
         }

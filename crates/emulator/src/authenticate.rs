@@ -1,10 +1,9 @@
 //! From a signature to a caller (E9, E10, E58-E61).
 
-use axum::http::request::Parts;
 use jiff::Timestamp;
 
+use crate::operations::Call;
 use crate::session::{Baggage, Subject};
-use crate::sigv4::Signature;
 use crate::state::State;
 use crate::wire::refusal::Refusal;
 
@@ -27,15 +26,15 @@ pub(crate) fn claimed(state: &State, access_key_id: &str) -> Option<String> {
     Some(session.subject.arn().to_owned())
 }
 
-/// Proves who calls.
+/// Proves who calls `service`.
 pub(crate) fn authenticate(
     state: &State,
-    signature: Option<&Signature>,
-    parts: &Parts,
-    body: &[u8],
+    call: &Call,
+    service: &str,
     now: Timestamp,
 ) -> Result<Authenticated, Refusal> {
-    let Some(signature) = signature else {
+    let (parts, body) = (&call.parts, &call.body);
+    let Some(signature) = call.signature.as_ref().map_err(Clone::clone)? else {
         // E10.
         let text = "Request is missing Authentication Token";
         return Err(Refusal::forbidden("MissingAuthenticationToken", text));
@@ -46,7 +45,7 @@ pub(crate) fn authenticate(
         if token.is_some() {
             return Err(invalid_token());
         }
-        signature.verify(&key.secret, parts, body, now)?;
+        signature.verify(&key.secret, service, parts, body, now)?;
         let subject = Subject::User(user.arn.clone());
         return Ok(Authenticated { subject, is_temporary: false, baggage: Baggage::default() });
     }
@@ -60,7 +59,7 @@ pub(crate) fn authenticate(
         let text = "The security token included in the request is expired";
         return Err(Refusal::forbidden("ExpiredToken", text));
     }
-    signature.verify(&session.secret_access_key, parts, body, now)?;
+    signature.verify(&session.secret_access_key, service, parts, body, now)?;
     Ok(Authenticated { subject: session.subject, is_temporary: true, baggage: session.baggage })
 }
 

@@ -14,11 +14,13 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::fault::FaultRule;
+use crate::issued::IssuedSecrets;
 use crate::random;
 use crate::record::RequestRecord;
 use crate::server::{Tasks, serve};
 use crate::session::{Baggage, Subject};
 use crate::state::{Clock, State};
+use crate::tls::Tls;
 use crate::world::World;
 use crate::{control, service};
 
@@ -27,13 +29,28 @@ use crate::{control, service};
 pub struct Options {
     /// Where the STS port listens; port 0 takes a free one. The control port is always loopback.
     pub listen: SocketAddr,
+    /// What the STS port speaks. The control port always speaks plain HTTP.
+    pub transport: Transport,
     /// The time.
     pub clock: Clock,
 }
 
+/// What a port speaks.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Transport {
+    /// Plain HTTP.
+    Http,
+    /// HTTP over TLS, with a certificate for 127.0.0.1, `::1`, `localhost` and the address listened
+    /// on, signed by an authority made at start: [`Emulator::ca_certificate`].
+    Https,
+}
+
 impl fmt::Debug for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Options").field("listen", &self.listen).finish_non_exhaustive()
+        f.debug_struct("Options")
+            .field("listen", &self.listen)
+            .field("transport", &self.transport)
+            .finish_non_exhaustive()
     }
 }
 
@@ -59,26 +76,13 @@ impl fmt::Debug for AmbientCredentials {
     }
 }
 
-/// The secrets of one session that was handed out, for tests that search output for them.
-#[derive(Clone, Eq, PartialEq)]
-pub struct IssuedSecrets {
-    /// The secret key.
-    pub secret_access_key: String,
-    /// The session token.
-    pub session_token: String,
-}
-
-impl fmt::Debug for IssuedSecrets {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("IssuedSecrets").finish_non_exhaustive()
-    }
-}
-
 /// A running emulator. Dropped, it stops; [`Emulator::shutdown`] also waits until it has.
 pub struct Emulator {
     state: Arc<State>,
     tasks: Tasks,
     sts: SocketAddr,
+    /// The certificate of the authority, when the STS port speaks TLS.
+    ca_certificate: Option<String>,
     control: SocketAddr,
     control_token: String,
     ambient: Option<AmbientCredentials>,
@@ -101,27 +105,39 @@ impl Emulator {
         let control_token = random::control_token().map_err(io::Error::other)?;
         let state = Arc::new(State::new(world, options.clock));
         let ambient = ambient(&state)?;
+        let tls = match options.transport {
+            Transport::Http => None,
+            Transport::Https => Some(Tls::new(sts.ip())?),
+        };
+        let (acceptor, ca_certificate) = tls.map(|tls| (tls.acceptor, tls.ca_certificate)).unzip();
         let tasks = Tasks { tracker: TaskTracker::new(), stop: CancellationToken::new() };
 
         let shared = Arc::clone(&state);
         let answer = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
             service::answer(Arc::clone(&shared), request.map(Body::new))
         });
-        tasks.tracker.spawn(serve(sts_listener, answer, tasks.clone()));
+        tasks.tracker.spawn(serve(sts_listener, acceptor, answer, tasks.clone()));
         let router = control::router(Arc::clone(&state), &control_token);
         let router = TowerToHyperService::new(router);
-        tasks.tracker.spawn(serve(control_listener, router, tasks.clone()));
-        Ok(Self { state, tasks, sts, control, control_token, ambient })
+        tasks.tracker.spawn(serve(control_listener, None, router, tasks.clone()));
+        Ok(Self { state, tasks, sts, ca_certificate, control, control_token, ambient })
     }
 
-    /// The endpoint for AWS clients: `http://ADDRESS:PORT`.
+    /// The endpoint for AWS clients: `http://ADDRESS:PORT`, or `https://`.
     pub fn sts_url(&self) -> String {
         let address = match self.sts.ip() {
             IpAddr::V4(Ipv4Addr::UNSPECIFIED) => IpAddr::V4(Ipv4Addr::LOCALHOST),
             IpAddr::V6(Ipv6Addr::UNSPECIFIED) => IpAddr::V6(Ipv6Addr::LOCALHOST),
             address => address,
         };
-        format!("http://{}", SocketAddr::new(address, self.sts.port()))
+        let scheme = if self.ca_certificate.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", SocketAddr::new(address, self.sts.port()))
+    }
+
+    /// The certificate, as PEM, that a client must trust for [`Transport::Https`]; new at every
+    /// start. Nothing for [`Transport::Http`].
+    pub fn ca_certificate(&self) -> Option<&str> {
+        self.ca_certificate.as_deref()
     }
 
     /// The control port: `http://127.0.0.1:PORT`.
@@ -139,6 +155,16 @@ impl Emulator {
         self.ambient.clone()
     }
 
+    /// The next code of an MFA device that would be accepted now: of the present 30 s, or of the
+    /// following ones when that code was used.
+    ///
+    /// Nothing when the world has no such device, and when both were used: then the next code comes
+    /// within 30 s.
+    pub fn mfa_code(&self, serial: &str) -> Option<String> {
+        let (_, device) = self.state.world.mfa_device(serial)?;
+        self.state.mfa().next_code(device, self.state.now())
+    }
+
     /// The last 10,000 requests, oldest first.
     pub fn requests(&self) -> Vec<RequestRecord> {
         self.state.log().to_vec()
@@ -154,15 +180,13 @@ impl Emulator {
         self.state.faults().clear();
     }
 
-    /// The secrets of every session handed out, in no order; for a day after each ended, and of
-    /// the last 20,000 at most.
+    /// The secrets handed out: of every session, in no order, for a day after each ended and of the
+    /// last 20,000 at most; then the last 10,000 registry passwords, oldest first.
     pub fn issued(&self) -> Vec<IssuedSecrets> {
-        let sessions = self.state.sessions();
-        let secrets = sessions.iter().map(|session| IssuedSecrets {
-            secret_access_key: session.secret_access_key.clone(),
-            session_token: session.token.clone(),
-        });
-        secrets.collect()
+        let mut issued: Vec<_> =
+            self.state.sessions().iter().map(IssuedSecrets::of_session).collect();
+        issued.extend(self.state.passwords().iter().map(IssuedSecrets::of_registry));
+        issued
     }
 
     /// Stops accepting, ends every connection at once (hanging ones too) and joins the tasks.

@@ -4,6 +4,8 @@
 //! chaining limits, packed size. One file per operation; what they share is in `shared`.
 
 mod assume_role;
+pub(crate) mod caller;
+mod mfa;
 mod session_token;
 mod shared;
 mod web_identity;
@@ -19,6 +21,7 @@ use crate::session::Session;
 use crate::sigv4::Signature;
 use crate::state::State;
 use crate::wire::form::Form;
+use crate::wire::json::JsonCall;
 use crate::wire::refusal::Refusal;
 use crate::wire::xml::Xml;
 
@@ -30,7 +33,19 @@ pub(crate) struct Call {
     pub(crate) parts: Parts,
     pub(crate) body: Bytes,
     pub(crate) form: Form,
+    /// Set for the JSON protocol; then `form` has the query's fields only.
+    pub(crate) json: Option<JsonCall>,
     pub(crate) signature: Result<Option<Signature>, Refusal>,
+}
+
+impl Call {
+    /// What is asked for, as sent.
+    pub(crate) fn operation(&self) -> Option<&str> {
+        match &self.json {
+            Some(json) => Some(&json.operation),
+            None => self.form.get("Action"),
+        }
+    }
 }
 
 /// A success.
@@ -90,8 +105,7 @@ pub(crate) fn judge(
     if version != VERSION {
         return Err(no_operation(action, version));
     }
-    let signature = call.signature.as_ref().map_err(Clone::clone)?.as_ref();
-    let caller = authenticate(state, signature, &call.parts, &call.body, now)?;
+    let caller = authenticate(state, call, "sts", now)?;
     record.caller = Some(caller.subject.arn().to_owned());
     operation(state, &call.form, &caller, now)
 }

@@ -1,7 +1,7 @@
 //! Secrets and identifiers.
 //!
-//! Everything a client could be tricked by is marked: key ids begin `ASIAEMULATED`, session tokens
-//! begin with the base64 of `rolecall-emulated`.
+//! Everything a client could be tricked by is marked: key ids begin `ASIAEMULATED`, registry
+//! passwords `EMULATED`, session tokens with the base64 of `rolecall-emulated`.
 
 use aws_lc_rs::{digest, rand};
 use base64::Engine as _;
@@ -35,6 +35,11 @@ pub(crate) fn session_token() -> Result<String, NoRandomness> {
             return Ok(text);
         }
     }
+}
+
+/// A password for a container registry: 1,032 characters, with `=` at its end, without `:`.
+pub(crate) fn registry_password() -> Result<String, NoRandomness> {
+    Ok(format!("EMULATED{}", STANDARD.encode(bytes::<767>()?)))
 }
 
 /// A token for the control port.
@@ -88,6 +93,9 @@ mod tests {
         let token = session_token().unwrap();
         assert_eq!(token.len(), 492);
         assert!(token.contains('/') && token.contains('+') && token.ends_with('='));
+        let password = registry_password().unwrap();
+        assert_eq!(password.len(), 1032);
+        assert!(password.starts_with("EMULATED") && password.ends_with('='));
         assert_eq!(stable_id("AROA", "x").len(), 21);
         assert_eq!(stable_id("AROA", "x"), stable_id("AROA", "x"));
         assert_eq!(request_id().len(), 36);

@@ -5,12 +5,15 @@ use std::collections::VecDeque;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::ecr::Registry;
+use crate::operations::Call;
+
 /// The most records kept; the oldest goes first.
 const MOST_RECORDS: usize = 10_000;
 /// The longest text kept of what a client names freely.
 const LONGEST: usize = 256;
 
-/// One request to the STS port.
+/// One request to the port of STS and ECR.
 ///
 /// Holds names and numbers only: never a secret, a token or the value of an external ID.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
@@ -18,7 +21,9 @@ const LONGEST: usize = 256;
 pub struct RequestRecord {
     /// When it was judged, by the emulator's clock.
     pub time: Timestamp,
-    /// `Action`, as sent.
+    /// `sts`, `ecr` or `ecr-public`; nothing for a target that is none of these.
+    pub service: Option<String>,
+    /// The operation, as sent: `Action`, or what `X-Amz-Target` ends with.
     pub operation: Option<String>,
     /// The caller's ARN once its signature was found right; before that, the access key id.
     pub caller: Option<String>,
@@ -43,26 +48,37 @@ pub struct RequestRecord {
 }
 
 impl RequestRecord {
-    pub(crate) fn new(time: Timestamp, form: &crate::wire::form::Form) -> Self {
+    pub(crate) fn new(time: Timestamp, call: &Call) -> Self {
+        let form = &call.form;
+        let names: Vec<&str> = match &call.json {
+            Some(json) => json.names().collect(),
+            None => form.iter().map(|(name, _)| name).collect(),
+        };
+        let service = match &call.json {
+            Some(json) => Registry::of(json).map(Registry::service),
+            None => Some("sts"),
+        };
+        let signature = call.signature.as_ref().ok().and_then(Option::as_ref);
         let text = |name: &str| form.get(name).map(shortened);
         Self {
             time,
-            operation: text("Action"),
-            caller: None,
+            service: service.map(str::to_owned),
+            operation: call.operation().map(shortened),
+            caller: signature.map(|signature| shortened(&signature.access_key_id)),
             role: text("RoleArn"),
             session_name: text("RoleSessionName"),
             duration_seconds: form.get("DurationSeconds").and_then(|text| text.parse().ok()),
             external_id_given: form.get("ExternalId").is_some(),
-            unsigned: true,
-            parameters: form.iter().take(LONGEST).map(|(name, _)| shortened(name)).collect(),
-            region: None,
+            unsigned: signature.is_none(),
+            parameters: names.into_iter().take(LONGEST).map(shortened).collect(),
+            region: signature.map(|signature| shortened(&signature.region)),
             status: None,
             error_code: None,
         }
     }
 }
 
-pub(crate) fn shortened(text: &str) -> String {
+fn shortened(text: &str) -> String {
     text.chars().take(LONGEST).collect()
 }
 

@@ -11,8 +11,10 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::Service;
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -28,9 +30,13 @@ pub(crate) struct Tasks {
     pub(crate) stop: CancellationToken,
 }
 
-/// Serves `listener` until told to stop.
-pub(crate) async fn serve<S>(listener: TcpListener, service: S, tasks: Tasks)
-where
+/// Serves `listener` until told to stop; over TLS when there is an acceptor.
+pub(crate) async fn serve<S>(
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    service: S,
+    tasks: Tasks,
+) where
     S: Service<Request<Incoming>, Response = Response<Body>> + Clone + Send + 'static,
     S::Future: Send,
     S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -49,20 +55,37 @@ where
             tokio::time::sleep(ACCEPT_PAUSE).await;
             continue;
         };
-        let (service, stop) = (service.clone(), tasks.stop.clone());
+        let (tls, service, stop) = (tls.clone(), service.clone(), tasks.stop.clone());
         tasks.tracker.spawn(async move {
             let _permit = permit;
             tokio::select! {
                 () = stop.cancelled() => {}
-                () = converse(stream, service) => {}
+                () = greet(stream, tls, service) => {}
             }
         });
     }
 }
 
-/// One connection, to its end. That a client leaves, or is left on cue, is no error here.
-async fn converse<S>(stream: TcpStream, service: S)
+/// One connection, with its handshake if it has one. A client that distrusts us leaves there.
+async fn greet<S>(stream: TcpStream, tls: Option<TlsAcceptor>, service: S)
 where
+    S: Service<Request<Incoming>, Response = Response<Body>>,
+    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    match tls {
+        None => converse(stream, service).await,
+        Some(acceptor) => {
+            if let Ok(stream) = acceptor.accept(stream).await {
+                converse(stream, service).await;
+            }
+        }
+    }
+}
+
+/// One connection, to its end. That a client leaves, or is left on cue, is no error here.
+async fn converse<S, T>(stream: T, service: S)
+where
+    T: AsyncRead + AsyncWrite + Unpin,
     S: Service<Request<Incoming>, Response = Response<Body>>,
     S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {

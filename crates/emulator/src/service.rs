@@ -1,6 +1,6 @@
-//! From an HTTP request to an HTTP answer on the STS port, faults included.
+//! From an HTTP request to an HTTP answer on the port of STS and ECR, faults included.
 //!
-//! The decision is `operations::judge`; this reads, delays, spoils and writes.
+//! The decision is `operations::judge` or `ecr::judge`; this reads, delays, spoils and writes.
 
 use std::sync::Arc;
 
@@ -10,13 +10,15 @@ use futures_util::StreamExt as _;
 use futures_util::stream;
 
 use crate::authenticate::claimed;
+use crate::ecr::{self, Registry};
 use crate::fault::Fault;
 use crate::operations::{Call, judge};
 use crate::random;
-use crate::record::{RequestRecord, shortened};
+use crate::record::RequestRecord;
 use crate::sigv4::Signature;
 use crate::state::State;
 use crate::wire::form::Form;
+use crate::wire::json::{self, JsonCall};
 use crate::wire::refusal::Refusal;
 
 /// The longest body read. The longest legal one, a SAML assertion, is below 100 KiB.
@@ -52,24 +54,20 @@ pub(crate) async fn answer(
     let body = to_bytes(body, MAX_BODY_BYTES).await;
     let too_large = body.is_err();
     let body = body.unwrap_or_default();
+    let json = JsonCall::read(&parts, &body);
     let mut form = Form::parse(parts.uri.query().unwrap_or_default().as_bytes());
-    if parts.method == Method::POST {
+    if parts.method == Method::POST && json.is_none() {
         form.extend(Form::parse(&body));
     }
     let signature = Signature::read(&parts);
-    let call = Call { parts, body, form, signature };
+    let call = Call { parts, body, form, json, signature };
     let id = random::request_id();
 
-    let mut record = RequestRecord::new(state.now(), &call.form);
-    if let Ok(Some(signature)) = &call.signature {
-        record.unsigned = false;
-        record.caller = Some(shortened(&signature.access_key_id));
-        record.region = Some(shortened(&signature.region));
-    }
+    let mut record = RequestRecord::new(state.now(), &call);
     // Noted as it arrives, so that a client that leaves early is counted too.
     let number = state.log().push(record.clone());
 
-    let cue = state.faults().take(call.form.get("Action"), call.form.get("RoleArn"));
+    let cue = state.faults().take(call.operation(), call.form.get("RoleArn"));
     if let Some(latency) = cue.latency {
         tokio::time::sleep(latency).await;
         record.time = state.now();
@@ -77,7 +75,7 @@ pub(crate) async fn answer(
     let reply = if too_large {
         let text = "The request body is too large.";
         let refusal = Refusal { status: 413, ..Refusal::bad("RequestEntityTooLarge", text) };
-        Some(refused(&refusal, &mut record, &id))
+        Some(refused(&call, &refusal, &mut record, &id))
     } else {
         reply(&state, &call, cue.fault.as_ref(), &mut record, &id)
     };
@@ -109,25 +107,40 @@ fn reply(
         }
         Some(Fault::Expiry(text)) => Some(text.as_str()),
         Some(fault) => match refusal_of(state, call, fault) {
-            Some(refusal) => return Some(refused(&refusal, record, id)),
+            Some(refusal) => return Some(refused(call, &refusal, record, id)),
             None => None,
         },
         None => None,
     };
-    Some(match judge(state, call, record.time, record) {
-        Ok(answer) => Reply { status: 200, kind: XML, text: answer.document(expiration, id) },
-        Err(refusal) => refused(&refusal, record, id),
+    let now = record.time;
+    let text = match &call.json {
+        Some(json) => {
+            ecr::judge(state, call, json, now, record).map(|answer| answer.document(expiration))
+        }
+        None => judge(state, call, now, record).map(|answer| answer.document(expiration, id)),
+    };
+    Some(match text {
+        Ok(text) => Reply { status: 200, kind: kind(call), text },
+        Err(refusal) => refused(call, &refusal, record, id),
     })
 }
 
-fn refused(refusal: &Refusal, record: &mut RequestRecord, id: &str) -> Reply {
+fn refused(call: &Call, refusal: &Refusal, record: &mut RequestRecord, id: &str) -> Reply {
     record.error_code = Some(refusal.code.clone());
-    Reply { status: refusal.status, kind: XML, text: refusal.document(id) }
+    let text = match &call.json {
+        Some(_) => refusal.json_document(),
+        None => refusal.document(id),
+    };
+    Reply { status: refusal.status, kind: kind(call), text }
 }
 
-/// The faults that are a refusal.
+fn kind(call: &Call) -> &'static str {
+    if call.json.is_some() { json::CONTENT_TYPE } else { XML }
+}
+
+/// The faults that are a refusal, in the words of the service that was called.
 fn refusal_of(state: &State, call: &Call, fault: &Fault) -> Option<Refusal> {
-    Some(match fault {
+    let refusal = match fault {
         Fault::Throttle => Refusal::bad("Throttling", "Rate exceeded"),
         Fault::InternalFailure => Refusal::internal(),
         Fault::Unavailable => Refusal {
@@ -136,20 +149,27 @@ fn refusal_of(state: &State, call: &Call, fault: &Fault) -> Option<Refusal> {
             message: "The request has failed due to a temporary failure of the server.".to_owned(),
         },
         Fault::Error { code, status, message } => {
-            Refusal { status: *status, code: code.clone(), message: message.clone() }
+            return Some(Refusal { status: *status, code: code.clone(), message: message.clone() });
         }
-        Fault::Deny => {
-            let signature = call.signature.as_ref().ok().and_then(Option::as_ref);
-            let caller = signature.and_then(|it| claimed(state, &it.access_key_id));
-            let action = call.form.get("Action").unwrap_or("AssumeRole");
-            let role = call.form.get("RoleArn").unwrap_or("*");
-            match caller {
-                Some(caller) => Refusal::not_authorized(&caller, &format!("sts:{action}"), role),
-                None => Refusal::denied(format!("Not authorized to perform sts:{action}")),
-            }
-        }
+        Fault::Deny => denied(state, call),
         _ => return None,
-    })
+    };
+    Some(if call.json.is_some() { refusal.in_json() } else { refusal })
+}
+
+/// The fault `deny`: as if no policy spoke of the caller.
+fn denied(state: &State, call: &Call) -> Refusal {
+    let signature = call.signature.as_ref().ok().and_then(Option::as_ref);
+    let caller = signature.and_then(|it| claimed(state, &it.access_key_id));
+    if let Some(registry) = call.json.as_ref().and_then(Registry::of) {
+        return ecr::not_authorized(caller.as_deref().unwrap_or("anonymous"), registry);
+    }
+    let action = call.operation().unwrap_or("AssumeRole");
+    let role = call.form.get("RoleArn").unwrap_or("*");
+    match caller {
+        Some(caller) => Refusal::not_authorized(&caller, &format!("sts:{action}"), role),
+        None => Refusal::denied(format!("Not authorized to perform sts:{action}")),
+    }
 }
 
 fn respond(reply: Reply, truncate: bool, now: jiff::Timestamp, id: &str) -> Response<Body> {

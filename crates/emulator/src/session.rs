@@ -81,6 +81,9 @@ pub(crate) struct Baggage {
     pub(crate) transitive: Vec<String>,
     /// Sticks to every later hop (E38).
     pub(crate) source_identity: Option<String>,
+    /// When the call that made this session brought a second factor (E53). The next call sees it;
+    /// a session which that call makes has it only from a code of its own.
+    pub(crate) mfa_at: Option<Timestamp>,
 }
 
 impl Baggage {
@@ -159,7 +162,7 @@ impl Sessions {
 }
 
 /// The wire has whole seconds; rounded up, so that a session never ends before it says.
-fn whole_second(time: Timestamp) -> Timestamp {
+pub(crate) fn whole_second(time: Timestamp) -> Timestamp {
     let more = i64::from(time.subsec_nanosecond() > 0);
     Timestamp::from_second(time.as_second().saturating_add(more)).unwrap_or(Timestamp::MAX)
 }

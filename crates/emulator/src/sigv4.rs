@@ -164,11 +164,12 @@ impl Signature {
     pub(crate) fn verify(
         &self,
         secret: &str,
+        service: &str,
         parts: &Parts,
         body: &[u8],
         now: Timestamp,
     ) -> Result<(), Refusal> {
-        self.check_scope()?;
+        self.check_scope(service)?;
         self.check_time(now)?;
         let signs = |name: &str| self.signed_headers.iter().any(|signed| signed == name);
         if !signs("host") {
@@ -196,14 +197,14 @@ impl Signature {
     }
 
     /// E11.
-    fn check_scope(&self) -> Result<(), Refusal> {
+    fn check_scope(&self, service: &str) -> Result<(), Refusal> {
         if !is_region(&self.region) {
             return Err(Refusal::signature("Credential should be scoped to a valid region."));
         }
-        if self.service != "sts" {
-            return Err(Refusal::signature(
-                "Credential should be scoped to correct service: 'sts'.",
-            ));
+        if self.service != service {
+            return Err(Refusal::signature(format!(
+                "Credential should be scoped to correct service: '{service}'."
+            )));
         }
         if self.terminator != "aws4_request" {
             return Err(Refusal::signature(

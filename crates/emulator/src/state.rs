@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use jiff::Timestamp;
 
 use crate::fault::FaultBoard;
+use crate::issued::Passwords;
+use crate::mfa::UsedCodes;
 use crate::record::Log;
 use crate::session::Sessions;
 use crate::world::World;
@@ -19,6 +21,8 @@ pub(crate) struct State {
     pub(crate) world: World,
     clock: Clock,
     sessions: Mutex<Sessions>,
+    mfa: Mutex<UsedCodes>,
+    passwords: Mutex<Passwords>,
     faults: Mutex<FaultBoard>,
     log: Mutex<Log>,
 }
@@ -26,7 +30,15 @@ pub(crate) struct State {
 impl State {
     pub(crate) fn new(world: World, clock: Clock) -> Self {
         let faults = Mutex::new(FaultBoard::new(world.faults.clone()));
-        Self { world, clock, sessions: Mutex::default(), faults, log: Mutex::default() }
+        Self {
+            world,
+            clock,
+            sessions: Mutex::default(),
+            mfa: Mutex::default(),
+            passwords: Mutex::default(),
+            faults,
+            log: Mutex::default(),
+        }
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -35,6 +47,14 @@ impl State {
 
     pub(crate) fn sessions(&self) -> MutexGuard<'_, Sessions> {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn mfa(&self) -> MutexGuard<'_, UsedCodes> {
+        self.mfa.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn passwords(&self) -> MutexGuard<'_, Passwords> {
+        self.passwords.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn faults(&self) -> MutexGuard<'_, FaultBoard> {

@@ -1,5 +1,6 @@
-//! AWS's query protocol: forms in, XML out.
+//! AWS's protocols: forms in and XML out, or JSON both ways.
 
 pub(crate) mod form;
+pub(crate) mod json;
 pub(crate) mod refusal;
 pub(crate) mod xml;

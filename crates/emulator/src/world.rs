@@ -3,6 +3,7 @@
 //! Valid by construction: [`World::parse`] notes every violation at once. The shape of the file is
 //! in `docs/reference/world.md`; the compiled-in default is `worlds/default.yaml`.
 
+pub(crate) mod mfa;
 mod read;
 pub(crate) mod reader;
 mod token;
@@ -13,6 +14,7 @@ use crate::arn::Arn;
 use crate::fault::FaultRule;
 use crate::jwt::{PublicKey, TestKey};
 use crate::policy::Policy;
+use mfa::MfaDevice;
 
 pub use token::{TokenError, TokenRequest};
 
@@ -36,6 +38,7 @@ pub struct World {
 pub(crate) struct User {
     pub(crate) arn: Arn,
     pub(crate) keys: Vec<AccessKey>,
+    pub(crate) mfa_devices: Vec<MfaDevice>,
     /// Without them: allowed to call STS (E22).
     pub(crate) identity_policies: Option<Vec<Policy>>,
 }

@@ -14,7 +14,7 @@ use std::sync::{Arc, LazyLock};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use jiff::{SignedDuration, Timestamp};
-use rolecall_emulator::{Emulator, Options, World};
+use rolecall_emulator::{Emulator, IssuedSecrets, Options, Transport, World};
 use tokio::runtime::Runtime;
 
 /// Drives the emulators of all tests.
@@ -52,7 +52,8 @@ impl Sts {
         let clock: Arc<dyn Fn() -> Timestamp + Send + Sync> =
             Arc::new(move || Timestamp::now() + ahead);
         let listen = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
-        let emulator = wait(Emulator::start(world, Options { listen, clock })).unwrap();
+        let options = Options { listen, transport: Transport::Http, clock };
+        let emulator = wait(Emulator::start(world, options)).unwrap();
         Self { emulator, alice_secret }
     }
 
@@ -73,11 +74,22 @@ impl Sts {
         case
     }
 
+    /// The token of the first session that was handed out.
+    pub(crate) fn session_token(&self) -> String {
+        let issued = self.emulator.issued();
+        let mut tokens = issued.iter().filter_map(|issued| match issued {
+            IssuedSecrets::Session { session_token, .. } => Some(session_token.clone()),
+            _ => None,
+        });
+        tokens.next().unwrap()
+    }
+
     /// Registers everything that this STS has handed out.
     pub(crate) fn add_canaries(&self, case: &mut Case) {
         for issued in self.emulator.issued() {
-            case.issued(&issued.secret_access_key);
-            case.issued(&issued.session_token);
+            for text in issued.texts() {
+                case.issued(text);
+            }
         }
     }
 }

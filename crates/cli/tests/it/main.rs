@@ -6,5 +6,6 @@ mod cases;
 mod doors;
 mod harness;
 mod manifests;
+mod serving;
 mod sharing;
 mod tidy;

@@ -258,18 +258,21 @@ fn secrets_may_come_from_a_directory_and_manifests_from_standard_input() {
 fn a_second_factor_is_sent_with_its_device() {
     let sts = Sts::start();
     let mut case = bare(&sts);
-    let parameters =
-        json!({"serialNumber": "arn:aws:iam::111122223333:mfa/alice", "tokenCode": "123456"});
+    let serial = "arn:aws:iam::111122223333:mfa/alice";
+    let shown = case.run(&["emulate", "mfa-code", serial], Sink::None);
+    assert_eq!((shown.status, shown.stdout.len()), (0, 7), "{}", shown.stderr);
+    let parameters = json!({"serialNumber": serial, "tokenCode": shown.stdout.trim_end()});
     let spec = keyed("x", &json!({"role": null, "requestParameters": parameters}));
     let text = grant("own", &spec).replace("STSAssumeRoleToken", "STSSessionToken");
     case.file("a.yaml", key_secret(&sts) + &text);
-    // The emulated world has no devices yet.
-    let ran = case.run(&["generate", "-f", "a.yaml"], Sink::None);
-    assert_eq!(ran.status, 3, "{}", ran.stderr);
+    generate(&sts, &mut case, &["-f", "a.yaml"]);
     let sent = sts.emulator.requests()[0].parameters.clone();
     for parameter in ["SerialNumber", "TokenCode"] {
         assert!(sent.iter().any(|name| name == parameter), "{sent:?}");
     }
+    let again = case.run(&["generate", "-f", "a.yaml"], Sink::None);
+    assert_eq!(again.status, 3, "{}", again.stderr);
+    assert!(again.stderr.contains("invalid MFA one time pass code"), "{}", again.stderr);
 }
 
 /// Invariant 13: only files that the command line names.

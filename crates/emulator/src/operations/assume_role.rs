@@ -13,8 +13,8 @@ use crate::wire::form::Form;
 use crate::wire::refusal::Refusal;
 use crate::world::Role;
 
-use super::Answer;
 use super::shared::{self, RoleRequest};
+use super::{Answer, caller, mfa};
 
 /// E62: what chaining allows, whatever the role's maximum.
 const MOST_CHAINED_SECONDS: u64 = 3600;
@@ -33,8 +33,8 @@ pub(super) fn assume_role(
         checks.optional("TokenCode", fields::TOKEN_CODE);
         checks.tags();
     })?;
-    let asked = Asked::read(form, caller)?;
-    shared::check_mfa(form)?;
+    let mut asked = Asked::read(form, caller)?;
+    asked.baggage.mfa_at = mfa::proven_at(state, form, caller, now)?;
     let role = check_trust(state, form, caller, &request, &asked, now)?;
     // E62.
     if caller.is_temporary && request.seconds > MOST_CHAINED_SECONDS {
@@ -79,6 +79,7 @@ impl Asked {
             source_identity: source_identity
                 .map(str::to_owned)
                 .or_else(|| inherited.source_identity.clone()),
+            mfa_at: None,
         };
         Ok(Self { tags, transitive, baggage })
     }
@@ -122,7 +123,7 @@ fn check_trust<'s>(
 }
 
 /// E22: the trust policy, and where it names a whole account or crosses accounts, the caller's own
-/// policies too. A caller without any in the world counts as allowed.
+/// policies too.
 fn is_allowed(
     state: &State,
     role: &Role,
@@ -133,14 +134,7 @@ fn is_allowed(
     let (who, resource) = (caller.subject.as_caller(), role.arn.as_str());
     let trust = role.trust.judge(who, action, resource, context);
     let principal = caller.subject.principal();
-    let own = match state.world.identity_policies(principal) {
-        None => Verdict::Allowed,
-        Some(policies) => policies
-            .iter()
-            .map(|policy| policy.judge(who, action, resource, context))
-            .max()
-            .unwrap_or(Verdict::Silent),
-    };
+    let own = caller::own_verdict(state, caller, action, resource, context);
     let is_same_account = principal.account() == role.arn.account();
     match (trust, own) {
         (Verdict::Denied | Verdict::Silent, _) | (_, Verdict::Denied) => false,
@@ -157,32 +151,12 @@ fn context(
     asked: &Asked,
     now: Timestamp,
 ) -> Context {
-    let mut context = Context::default();
-    let subject = &caller.subject;
-    context.add("aws:PrincipalArn", subject.principal().as_str());
-    context.add("aws:PrincipalAccount", subject.principal().account());
-    context.add("aws:userid", subject.user_id());
-    context.add("aws:CurrentTime", now.to_string());
-    context.add("aws:EpochTime", now.as_second().to_string());
+    let mfa_at = asked.baggage.mfa_at.or(caller.baggage.mfa_at);
+    let mut context = caller::context(caller, mfa_at, now);
     context.add("sts:RoleSessionName", request.session_name);
     context.add("sts:DurationSeconds", request.seconds.to_string());
     context.add_some("sts:ExternalId", form.get("ExternalId"));
     context.add_some("sts:SourceIdentity", asked.baggage.source_identity.as_deref());
-    context.add_some("aws:SourceIdentity", caller.baggage.source_identity.as_deref());
-    match subject {
-        crate::session::Subject::User(arn) => {
-            context.add("aws:username", arn.name());
-            context.add("aws:PrincipalType", "User");
-        }
-        crate::session::Subject::Role { .. } => context.add("aws:PrincipalType", "AssumedRole"),
-    }
-    // Absent for long-term keys; `false` for sessions, none of which has MFA yet.
-    if caller.is_temporary {
-        context.add("aws:MultiFactorAuthPresent", "false");
-    }
-    for tag in &caller.baggage.tags {
-        context.add(&format!("aws:PrincipalTag/{}", tag.key), tag.value.as_str());
-    }
     for tag in &asked.tags {
         context.add(&format!("aws:RequestTag/{}", tag.key), tag.value.as_str());
         context.add("aws:TagKeys", tag.key.as_str());

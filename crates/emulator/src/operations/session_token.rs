@@ -10,7 +10,7 @@ use crate::wire::form::Form;
 use crate::wire::refusal::Refusal;
 use crate::wire::xml::Xml;
 
-use super::{Answer, shared};
+use super::{Answer, mfa, shared};
 
 /// Temporary credentials of the same user.
 pub(super) fn get_session_token(
@@ -28,8 +28,9 @@ pub(super) fn get_session_token(
     if caller.is_temporary {
         return Err(Refusal::denied("Cannot call GetSessionToken with session credentials"));
     }
-    shared::check_mfa(form)?;
+    let mfa_at = mfa::proven_at(state, form, caller, now)?;
     let subject = caller.subject.clone();
-    let session = shared::mint(state, subject, Baggage::default(), seconds, now)?;
+    let baggage = Baggage { mfa_at, ..Baggage::default() };
+    let session = shared::mint(state, subject, baggage, seconds, now)?;
     Ok(Answer { operation: "GetSessionToken", credentials: Some(session), rest: Xml::default() })
 }

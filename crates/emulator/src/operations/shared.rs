@@ -135,18 +135,3 @@ pub(super) fn assumed_role_user(subject: &Subject) -> Xml {
     let user = Xml::default().leaf("AssumedRoleId", &subject.user_id()).leaf("Arn", subject.arn());
     Xml::default().tree("AssumedRoleUser", &user)
 }
-
-/// The MFA fields, until MFA is there: E50, E51 with no device known.
-pub(super) fn check_mfa(form: &Form) -> Result<(), Refusal> {
-    match (form.get("SerialNumber"), form.get("TokenCode")) {
-        (None, None) => Ok(()),
-        (Some(_), Some(_)) => Err(Refusal::denied(
-            "MultiFactorAuthentication failed, unable to validate MFA code.  Please verify your \
-             MFA serial number is valid and associated with this user.",
-        )),
-        _ => Err(Refusal::denied(
-            "MultiFactorAuthentication failed, must provide both MFA serial number and one time \
-             pass code.",
-        )),
-    }
-}

@@ -155,7 +155,7 @@ fn baggage(jwt: &Jwt<'_>) -> Result<Baggage, Refusal> {
     let transitive: Vec<String> = keys.map(str::to_owned).collect();
     tags::check(&list, &transitive, &[])?;
     let source_identity = jwt.text(SOURCE_IDENTITY).map(str::to_owned);
-    Ok(Baggage { tags: list, transitive, source_identity })
+    Ok(Baggage { tags: list, transitive, source_identity, mfa_at: None })
 }
 
 /// E70: the role, when it trusts this token with everything that is in it.

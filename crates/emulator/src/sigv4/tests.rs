@@ -41,7 +41,7 @@ fn e12_parts_of_the_header_are_missing() {
 #[track_caller]
 fn check_scope(scope: &str, expected: &str) {
     let header = format!("AWS4-HMAC-SHA256 Credential=A/{scope}, SignedHeaders=host, Signature=00");
-    let refusal = read(&header).unwrap().unwrap().check_scope().unwrap_err();
+    let refusal = read(&header).unwrap().unwrap().check_scope("sts").unwrap_err();
     assert!(refusal.message.starts_with(expected), "{}", refusal.message);
     assert_eq!((refusal.status, refusal.code.as_str()), (403, "SignatureDoesNotMatch"));
 }

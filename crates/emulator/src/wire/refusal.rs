@@ -1,4 +1,4 @@
-//! What STS says when it refuses: status, code and sentence.
+//! What a service says when it refuses: status, code and sentence.
 
 use crate::random::NoRandomness;
 
@@ -54,6 +54,30 @@ impl Refusal {
                       or failure."
                 .to_owned(),
         }
+    }
+
+    /// The same refusal in the words of services that speak JSON 1.1.
+    pub(crate) fn in_json(mut self) -> Self {
+        let (status, code) = match self.code.as_str() {
+            "InvalidClientTokenId" => (400, "UnrecognizedClientException"),
+            "ExpiredToken" => (400, "ExpiredTokenException"),
+            "SignatureDoesNotMatch" => (400, "InvalidSignatureException"),
+            "IncompleteSignature" => (400, "IncompleteSignatureException"),
+            "MissingAuthenticationToken" => {
+                "Missing Authentication Token".clone_into(&mut self.message);
+                (400, "MissingAuthenticationTokenException")
+            }
+            "Throttling" => (400, "ThrottlingException"),
+            "InternalFailure" => (500, "ServerException"),
+            "ServiceUnavailable" => (503, "ServiceUnavailableException"),
+            _ => return self,
+        };
+        Self { status, code: code.to_owned(), message: self.message }
+    }
+
+    /// The JSON answer.
+    pub(crate) fn json_document(&self) -> String {
+        serde_json::json!({ "__type": self.code, "message": self.message }).to_string()
     }
 
     /// The XML answer (E16).

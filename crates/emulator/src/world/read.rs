@@ -8,6 +8,7 @@ use crate::jwt::{PublicKey, TestKey};
 use crate::policy::Policy;
 use crate::policy::parse::{Place, policy};
 
+use super::mfa::MfaDevice;
 use super::reader::{Fields, Node};
 use super::{AccessKey, Provider, Role, User, World};
 
@@ -59,7 +60,7 @@ fn check_whole(root: &Node<'_>, fields: &Fields<'_>, world: &World) {
     let arns = arns.chain(world.roles.iter().map(|role| role.arn.as_str()));
     let arns = arns.chain(world.providers.iter().map(Provider::principal));
     let keys = world.users.iter().flat_map(|user| user.keys.iter().map(|key| key.id.as_str()));
-    for name in arns.chain(keys) {
+    for name in arns.chain(keys).chain(world.mfa_serials()) {
         if !seen.insert(name) {
             root.note(format!("`{name}` is there twice"));
         }
@@ -84,10 +85,16 @@ fn region(node: &Node<'_>) -> Option<String> {
 }
 
 fn user(node: &Node<'_>) -> Option<User> {
-    let fields = node.map(&["arn", "accessKeys", "identityPolicies"])?;
+    let fields = node.map(&["arn", "accessKeys", "mfaDevices", "identityPolicies"])?;
     let arn = iam_arn(&fields, "user");
     let keys = collect(&fields, "accessKeys", access_key);
-    Some(User { arn: arn?, keys, identity_policies: identity_policies(&fields)? })
+    let mfa_devices = collect(&fields, "mfaDevices", MfaDevice::read);
+    let identity_policies = identity_policies(&fields);
+    let arn = arn?;
+    if mfa_devices.iter().any(|device| device.serial.account() != arn.account()) {
+        node.note("an MFA device must be of the user's account");
+    }
+    Some(User { arn, keys, mfa_devices, identity_policies: identity_policies? })
 }
 
 fn access_key(node: &Node<'_>) -> Option<AccessKey> {

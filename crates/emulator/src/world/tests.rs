@@ -16,7 +16,7 @@ fn the_builtin_world_is_valid() {
     let world = World::builtin().unwrap();
     assert_eq!(world.ambient(), Some("arn:aws:iam::111122223333:user/alice"));
     assert_eq!(world.region(), "eu-west-1");
-    assert_eq!((world.users().len(), world.roles().len()), (2, 9));
+    assert_eq!((world.users().len(), world.roles().len()), (2, 12));
     assert!(world.providers()[0].can_sign);
 }
 
@@ -53,6 +53,30 @@ fn names_used_twice_and_callers_that_are_not_there() {
             "ambient: no such user or role in this world",
         ],
     );
+}
+
+#[test]
+fn mfa_devices_that_cannot_be() {
+    let device = |serial: &str, seed: &str| {
+        format!("{{serialNumber: \"{serial}\", base32StringSeed: {seed}}}")
+    };
+    let (good, short) = ("MVWXK3DBORSWIL3BNRUWGZJPNZXXIL3B", "MVWXK3DB");
+    let mine = "arn:aws:iam::111122223333:mfa/a";
+    let elsewhere = device("arn:aws:iam::444455556666:mfa/a", good);
+    let user = "arn: \"arn:aws:iam::111122223333:user/a\"";
+    let check = |devices: &str, expected: &[&str]| {
+        check(&format!("users: [{{{user}, mfaDevices: [{devices}]}}]"), expected);
+    };
+    check(
+        &device("GAHT12345678", good),
+        &["users[0].mfaDevices[0].serialNumber: must be like arn:aws:iam::111122223333:mfa/name"],
+    );
+    let seed = "users[0].mfaDevices[0].base32StringSeed: must be base32 of at least 16 bytes";
+    check(&device(mine, short), &[seed]);
+    check(&device(mine, "canary!"), &[seed]);
+    check(&elsewhere, &["users[0]: an MFA device must be of the user's account"]);
+    let twice = [device(mine, good), device(mine, good)].join(", ");
+    check(&twice, &["world: `arn:aws:iam::111122223333:mfa/a` is there twice"]);
 }
 
 #[test]

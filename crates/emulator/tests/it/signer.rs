@@ -175,12 +175,17 @@ pub(crate) fn at(method: &str, target: &str, headers: &[(&str, String)], body: &
 
 /// Sends bytes and reads until the other side closes.
 pub(crate) async fn raw(host: &str, request: &str) -> String {
+    String::from_utf8(bytes(host, request).await).unwrap()
+}
+
+/// The same for an answer that need not be text.
+pub(crate) async fn bytes(host: &str, request: &str) -> Vec<u8> {
     let mut stream = TcpStream::connect(host).await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut bytes = Vec::new();
     // A reset is an end as well.
     let _end = stream.read_to_end(&mut bytes).await;
-    String::from_utf8(bytes).unwrap()
+    bytes
 }
 
 /// Sends bytes and reads an answer.
