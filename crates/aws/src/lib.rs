@@ -7,8 +7,12 @@
 
 pub mod sources;
 
+mod container;
 mod endpoint;
 mod failure;
+mod instance;
+mod key_document;
+mod observer;
 mod shared_config;
 mod sts;
 mod whole;

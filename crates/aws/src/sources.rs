@@ -5,10 +5,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use aws_config::ecs::EcsCredentialsProvider;
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
-use aws_config::imds;
-use aws_config::imds::credentials::ImdsCredentialsProvider;
 use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::provider_config::ProviderConfig;
 use aws_config::web_identity_token::WebIdentityTokenCredentialsProvider;
@@ -29,6 +26,7 @@ use secrecy::SecretString;
 use crate::endpoint::Destination;
 use crate::failure::failure_of;
 use crate::shared_config::{SharedConfig, one_line};
+use crate::{container, instance};
 
 /// Keys of a named profile: its own, or those of whatever it points to.
 ///
@@ -66,23 +64,18 @@ pub async fn default_chain(
     destination: &Destination,
 ) -> Result<Identity, SourceError> {
     let config = provider_config(region, destination);
-    let mut tried = Vec::new();
+    let (mut tried, mut advice) = (Vec::new(), None);
     for place in Place::CHAIN {
-        if place == Place::Profile {
-            refuse_calling_itself(None).await?;
-        }
-        match within(MOST_WAIT, place.credentials(&config)).await {
-            Ok(credentials) => return identity(&credentials, place.name().to_owned()),
-            Err(error) if place.has_nothing(&error) => {
-                if place == Place::Environment {
-                    refuse_half_a_key()?;
-                }
-                tried.push(Attempt { source: place.name(), reason: place.reason(&error) });
+        match place.identity(&config).await {
+            Ok(identity) => return Ok(identity),
+            Err(Gap::Nothing { reason, hint }) => {
+                tried.push(Attempt { source: place.name(), reason });
+                advice = hint;
             }
-            Err(error) => return Err(failed(place.name().to_owned(), &error)),
+            Err(Gap::Fault(error)) => return Err(error),
         }
     }
-    Err(SourceError::Nothing { tried })
+    Err(SourceError::Nothing { tried, hint: advice })
 }
 
 fn provider_config(region: &Region, destination: &Destination) -> ProviderConfig {
@@ -111,10 +104,34 @@ impl Place {
     const CHAIN: [Self; 5] =
         [Self::Environment, Self::Profile, Self::WebIdentity, Self::Container, Self::Instance];
 
-    /// Whether the error means that the next place is to be asked. Where nothing answers at the
-    /// instance's address, this is no instance.
-    fn has_nothing(self, error: &CredentialsError) -> bool {
-        self == Self::Instance || matches!(error, CredentialsError::CredentialsNotLoaded(_))
+    async fn identity(self, config: &ProviderConfig) -> Result<Identity, Gap> {
+        let result = match self {
+            Self::Environment => {
+                EnvironmentVariableCredentialsProvider::new().provide_credentials().await
+            }
+            Self::Profile => {
+                refuse_calling_itself(None).await.map_err(Gap::Fault)?;
+                let provider = ProfileFileCredentialsProvider::builder().configure(config).build();
+                within(MOST_WAIT, provider.provide_credentials()).await
+            }
+            Self::WebIdentity => {
+                let builder = WebIdentityTokenCredentialsProvider::builder();
+                within(MOST_WAIT, builder.configure(config).build().provide_credentials()).await
+            }
+            Self::Container => return container::container(config).await.map_err(Gap::of),
+            Self::Instance => return instance::instance(config).await.map_err(Gap::of),
+        };
+        let origin = self.name().to_owned();
+        match result {
+            Ok(credentials) => identity(&credentials, origin).map_err(Gap::Fault),
+            Err(CredentialsError::CredentialsNotLoaded(_)) => {
+                if self == Self::Environment {
+                    refuse_half_a_key().map_err(Gap::Fault)?;
+                }
+                Err(Gap::Nothing { reason: self.reason().to_owned(), hint: None })
+            }
+            Err(error) => Err(Gap::Fault(failed(origin, &error))),
+        }
     }
 
     fn name(self) -> &'static str {
@@ -122,70 +139,45 @@ impl Place {
             Self::Environment => "environment variables",
             Self::Profile => "AWS config files",
             Self::WebIdentity => "web identity token file",
-            Self::Container => "container credentials",
-            Self::Instance => "instance metadata (IMDSv2)",
+            Self::Container => container::NAME,
+            Self::Instance => instance::NAME,
         }
     }
 
     /// Why it has nothing, in words for those who do not know the SDK.
-    fn reason(self, error: &CredentialsError) -> String {
+    fn reason(self) -> &'static str {
         match self {
-            Self::Environment => {
-                "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not both set".to_owned()
-            }
-            Self::Profile => "the profile is missing or has no credentials".to_owned(),
-            Self::WebIdentity => {
-                "AWS_WEB_IDENTITY_TOKEN_FILE or AWS_ROLE_ARN is not set".to_owned()
-            }
-            Self::Container => "AWS_CONTAINER_CREDENTIALS_FULL_URI is not set".to_owned(),
-            Self::Instance => match error {
-                CredentialsError::ProviderTimedOut(_) => "nothing answered within 1 s".to_owned(),
-                error => reason_of(error),
-            },
-        }
-    }
-
-    async fn credentials(
-        self,
-        config: &ProviderConfig,
-    ) -> Result<SdkCredentials, CredentialsError> {
-        match self {
-            Self::Environment => {
-                EnvironmentVariableCredentialsProvider::new().provide_credentials().await
-            }
-            Self::Profile => {
-                let provider = ProfileFileCredentialsProvider::builder().configure(config).build();
-                provider.provide_credentials().await
-            }
-            Self::WebIdentity => {
-                let builder = WebIdentityTokenCredentialsProvider::builder();
-                builder.configure(config).build().provide_credentials().await
-            }
-            Self::Container => {
-                let provider = EcsCredentialsProvider::builder().configure(config).build();
-                provider.provide_credentials().await
-            }
-            Self::Instance => instance(config).await,
+            Self::Environment => "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not both set",
+            Self::Profile => "the profile is missing or has no credentials",
+            Self::WebIdentity => "AWS_WEB_IDENTITY_TOKEN_FILE or AWS_ROLE_ARN is not set",
+            // They say it themselves.
+            Self::Container | Self::Instance => "it has none",
         }
     }
 }
 
-/// One attempt of at most a second: off EC2 nothing answers, and nobody should wait for that.
-async fn instance(config: &ProviderConfig) -> Result<SdkCredentials, CredentialsError> {
-    const MOST: Duration = Duration::from_secs(1);
-    let client = imds::Client::builder()
-        .configure(config)
-        .max_attempts(1)
-        // The whole attempt is bounded below, so that it always ends with the same words.
-        .connect_timeout(MOST * 2)
-        .read_timeout(MOST * 2)
-        .build();
-    let provider = ImdsCredentialsProvider::builder().configure(config).imds_client(client).build();
-    within(MOST, provider.provide_credentials()).await
+/// Why a place of the chain gives no identity.
+enum Gap {
+    /// It has none: the next place is to be asked.
+    Nothing { reason: String, hint: Option<String> },
+    /// It is configured and fails: the next place would be somebody else.
+    Fault(SourceError),
+}
+
+impl Gap {
+    /// Of the places that say by the class that they have nothing.
+    fn of(error: SourceError) -> Self {
+        match error {
+            SourceError::Failed { class: Class::NoSource, reason, hint, .. } => {
+                Self::Nothing { reason, hint }
+            }
+            error => Self::Fault(error),
+        }
+    }
 }
 
 /// Bounds what a provider may take: a command, a login service or an STS of its own.
-async fn within(
+pub(crate) async fn within(
     most: Duration,
     credentials: impl Future<Output = Result<SdkCredentials, CredentialsError>>,
 ) -> Result<SdkCredentials, CredentialsError> {
@@ -240,7 +232,10 @@ fn calls_itself(command: &str, profile: &str) -> bool {
     named.next().or(joined).is_none_or(|name| name == profile)
 }
 
-fn identity(credentials: &SdkCredentials, origin: String) -> Result<Identity, SourceError> {
+pub(crate) fn identity(
+    credentials: &SdkCredentials,
+    origin: String,
+) -> Result<Identity, SourceError> {
     let accepted = Credentials::accept(
         credentials.access_key_id().to_owned(),
         SecretString::from(credentials.secret_access_key()),

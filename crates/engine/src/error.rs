@@ -128,6 +128,8 @@ pub enum SourceError {
     Nothing {
         /// The sources in the order they were asked, and why each gave nothing.
         tried: Vec<Attempt>,
+        /// What to do about it, where a source knows better than the general advice.
+        hint: Option<String>,
     },
     /// Something that was named is not there, or cannot be read.
     #[error("{what}")]
@@ -169,7 +171,8 @@ impl SourceError {
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::Nothing { .. } => Some(
+            Self::Nothing { hint: Some(hint), .. } => Some(hint.clone()),
+            Self::Nothing { hint: None, .. } => Some(
                 "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, name a profile with --profile, \
                  or try it without an account with --emulate"
                     .to_owned(),
