@@ -21,8 +21,9 @@
 //!
 //! # Errors
 //!
-//! An expired caller or a token that STS does not accept is read anew and tried once more, if it
-//! turns out to be another one.
+//! Keys whose source says that they have ended are refused before any call. An expired caller or a
+//! token that STS does not accept is read anew and tried once more, if it turns out to be another
+//! one.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -30,7 +31,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::error::{CallFacts, Error, StsFailure};
+use crate::error::{CallFacts, Class, Error, SourceError, StsFailure};
 use crate::flight::Flights;
 use crate::plan::{Caller, Hop, Plan, SourceSpec};
 use crate::ports::{Aws, Clock, Source};
@@ -104,7 +105,8 @@ impl Minter {
         let (spec, region) = (plan.source.clone(), plan.region.clone());
         self.identities
             .join((spec.clone(), region.clone()), || async move {
-                Ok(Arc::new(ports.source.identity(&spec, &region).await?))
+                let identity = ports.source.identity(&spec, &region).await?;
+                Ok(Arc::new(ports.not_ended(identity)?))
             })
             .await
     }
@@ -187,6 +189,23 @@ struct Ports {
 }
 
 impl Ports {
+    /// Lets keys through that have not ended; STS would say of the others only that it refuses.
+    fn not_ended(&self, identity: Identity) -> Result<Identity, SourceError> {
+        match identity {
+            Identity::Keys { expires_at: Some(ends_at), origin, .. }
+                if ends_at <= self.clock.now() =>
+            {
+                Err(SourceError::Failed {
+                    origin,
+                    reason: format!("the credentials ended at {ends_at}, by this machine's clock"),
+                    class: Class::ExpiredCaller,
+                    hint: Some("get fresh ones, or set this machine's clock".to_owned()),
+                })
+            }
+            identity => Ok(identity),
+        }
+    }
+
     /// A remembered session, while enough of it remains.
     fn usable(&self, key: &PrefixKey) -> Option<Arc<Session>> {
         const MARGIN: SignedDuration = SignedDuration::from_mins(5);

@@ -9,7 +9,6 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::*;
 use crate::arn::{Dialect, RoleArn};
-use crate::error::SourceError;
 use crate::plan::WebIdentityRequest;
 use crate::ports::CallerIdentity;
 use crate::request::{RoleRequest, SessionDuration, SessionName, SessionTokenRequest};
@@ -17,6 +16,9 @@ use crate::session::Credentials;
 
 const HUB: &str = "arn:aws:iam::111122223333:role/hub";
 const SPOKE: &str = "arn:aws:iam::444455556666:role/spoke";
+
+/// When the tests begin, in seconds.
+const START: i64 = 1_767_225_600;
 
 /// One STS and one source whose answers a test chooses.
 #[derive(Default)]
@@ -35,6 +37,8 @@ struct World {
     secret: Mutex<String>,
     /// Whether the source has a token instead of keys.
     has_token: bool,
+    /// When the source's keys end, in seconds from the start; they do not by default.
+    source_ends: Option<i64>,
     /// How long sessions live; an hour by default.
     lifetime: Option<SignedDuration>,
     /// Who signed each AssumeRole, and for which role.
@@ -66,7 +70,7 @@ fn keys(is_temporary: bool) -> Credentials {
 
 impl Clock for World {
     fn now(&self) -> Timestamp {
-        Timestamp::from_second(1_767_225_600 + self.seconds.load(Ordering::SeqCst)).unwrap()
+        Timestamp::from_second(START + self.seconds.load(Ordering::SeqCst)).unwrap()
     }
 }
 
@@ -84,7 +88,9 @@ impl Source for World {
                 return Ok(Identity::Token { token: secret, origin: spec.to_string() });
             }
             let credentials = Credentials { secret_access_key: secret, ..keys(self.is_temporary) };
-            Ok(Identity::Keys { credentials, expires_at: None, origin: spec.to_string() })
+            let expires_at =
+                self.source_ends.map(|seconds| Timestamp::from_second(START + seconds).unwrap());
+            Ok(Identity::Keys { credentials, expires_at, origin: spec.to_string() })
         }
         .boxed()
     }
@@ -233,6 +239,17 @@ async fn a_remembered_caller_that_has_expired_is_made_anew_once() {
     assert!(minter.mint(&hub_and_spoke()).await.is_ok());
     assert_eq!(world.hub_calls.load(Ordering::SeqCst), 2);
     assert_eq!(world.spoke_calls.load(Ordering::SeqCst), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn keys_that_have_ended_are_refused_before_any_call() {
+    for (source_ends, calls) in [(-1, 0), (0, 0), (1, 1)] {
+        let source_ends = Some(source_ends);
+        let (world, minter) = minter(World { source_ends, ..World::default() });
+        let result = minter.mint(&hub_and_spoke()).await;
+        assert_eq!(world.hub_calls.load(Ordering::SeqCst), calls, "{source_ends:?}");
+        assert_eq!(result.map_err(|error| error.code()).is_ok(), calls == 1, "{source_ends:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
