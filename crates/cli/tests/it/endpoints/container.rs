@@ -1,7 +1,6 @@
 //! The agents of containers: EKS Pod Identity, ECS, and others that speak like them.
 
 use std::net::TcpListener;
-use std::os::unix::fs::symlink;
 use std::sync::{Arc, Mutex};
 
 use base64::Engine as _;
@@ -84,8 +83,11 @@ fn the_keys_of_a_task_are_used_and_named() {
 }
 
 /// As kubelet does it: `token` → `..data/token`, and `..data` → a folder that a rename exchanges.
+#[cfg(unix)]
 #[test]
 fn a_rotated_token_is_read_anew() {
+    use std::os::unix::fs::symlink;
+
     let (sts, keys) = sts_of_hub();
     let body = document(&keys, &in_an_hour());
     let accepted = Arc::new(Mutex::new(projected(1)));
@@ -194,6 +196,11 @@ fn an_agent_that_does_not_answer_is_told_from_one_that_is_not_there() {
             case.env("AWS_CONTAINER_CREDENTIALS_FULL_URI", format!("http://{closed}/x"));
             assert_eq!(fails(name, &case, &server), 0, "{name}");
         }
+        // The server takes the first bytes of TLS for a bad request, and so never sees one.
+        let mut case = task(case_at(&sts), &server);
+        let url = format!("https://{}/x", server.address);
+        case.env("AWS_CONTAINER_CREDENTIALS_FULL_URI", url);
+        assert_eq!(fails("task-speaks-no-tls", &case, &server), 0);
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let mut case = pod(case_at(&sts), &server);
         let address = listener.local_addr().unwrap();
@@ -226,6 +233,11 @@ fn what_is_wrong_with_the_variables_is_told_before_anything_is_sent() {
         case.file("broken", "canary-token\n").file("within", "canary\r\ntoken");
         assert_eq!(fails(name, &case, &server), 0, "{name}");
     }
+    // Only a refusal shows that an endpoint wanted a token.
+    let server = Server::start(|_| Reply::Answer(401, SECRET.to_owned()));
+    let mut case = pod(case_at(&sts), &server);
+    case.file("empty", "").env(FILE, "empty").canary(SECRET);
+    assert_eq!(fails("token-file-empty", &case, &server), 1);
     // A token file that was left over names no endpoint: the next place is asked.
     let mut case = pod(case_at(&sts), &server);
     case.unset(FULL);
