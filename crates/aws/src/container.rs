@@ -85,7 +85,12 @@ impl Setup {
             Some(Outcome::Broken) => self.failed(
                 Class::Unavailable,
                 format!("the connection to {address} broke, or its answer had no end"),
-                "try again later",
+                match self.transport {
+                    Transport::Direct => "try again later",
+                    Transport::Tls => {
+                        "try again later, or check that this machine trusts its certificate"
+                    }
+                },
             ),
             Some(Outcome::Answered(answer)) => self.answered(answer),
         }

@@ -1,4 +1,4 @@
-//! Keys of an EC2 instance, from its metadata service (IMDSv2).
+//! Keys of an EC2 instance, from its metadata service.
 //!
 //! The SDK's client asks. When it fails, what its HTTP exchanges came to says why: see
 //! [`crate::observer`]. Off EC2 nothing answers, and nobody should wait for that.
