@@ -5,6 +5,7 @@
 
 mod setup;
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use aws_config::ecs::EcsCredentialsProvider;
@@ -102,10 +103,12 @@ impl Setup {
         }
         if self.transport == Transport::Direct {
             let host = &self.host;
+            let why = match host.trim_matches(['[', ']']).parse::<IpAddr>() {
+                Ok(_) => "where credentials must not go in clear",
+                Err(_) => "which does not resolve, or not to addresses that may be asked in clear",
+            };
             return missing(
-                format!(
-                    "{FULL_URI} is http and names {host}, where credentials must not go in clear"
-                ),
+                format!("{FULL_URI} is http and names {host}, {why}"),
                 "plain http may name loopback, 169.254.170.2 (ECS), 169.254.170.23 or [fd00:ec2::23] \
                  (EKS); a name must resolve to these alone",
             );
@@ -245,6 +248,19 @@ mod tests {
                 assert!(hint.is_some());
             }
             error => panic!("{error}"),
+        }
+    }
+
+    #[test]
+    fn a_name_that_cannot_be_asked_is_told_from_an_address() {
+        for (url, why) in [
+            ("http://192.0.2.1/", "names 192.0.2.1, where credentials must not go in clear"),
+            ("http://[2001:db8::1]/", "where credentials must not go in clear"),
+            ("http://nowhere.invalid/", "names nowhere.invalid, which does not resolve"),
+        ] {
+            let setup = Setup::read(|name| (name == FULL_URI).then(|| url.to_owned()));
+            let error = setup.unwrap().unwrap().failure(None).to_string();
+            assert!(error.contains(why), "{error}");
         }
     }
 

@@ -134,7 +134,9 @@ impl Setup {
                     _ => "cannot be read",
                 };
                 let what = format!("the token file {shown} ({TOKEN_FILE}) {why}");
+                let is_refused = error.kind() == std::io::ErrorKind::PermissionDenied;
                 let hint = match self.agent {
+                    _ if is_refused => "run as a user that may read it; in a pod set fsGroup",
                     Agent::PodIdentity => {
                         "EKS mounts it into pods of a service account with a pod identity \
                          association that were made after the association"

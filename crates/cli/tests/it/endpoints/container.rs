@@ -1,6 +1,7 @@
 //! The agents of containers: EKS Pod Identity, ECS, and others that speak like them.
 
-use std::net::TcpListener;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
 use base64::Engine as _;
@@ -202,13 +203,26 @@ fn an_agent_that_does_not_answer_is_told_from_one_that_is_not_there() {
         case.env("AWS_CONTAINER_CREDENTIALS_FULL_URI", url);
         assert_eq!(fails("task-speaks-no-tls", &case, &server), 0);
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let mut case = pod(case_at(&sts), &server);
         let address = listener.local_addr().unwrap();
+        let closes = scope.spawn(move || closes_until_told(&listener));
+        let mut case = pod(case_at(&sts), &server);
         case.env("AWS_CONTAINER_CREDENTIALS_FULL_URI", format!("http://{address}/x"));
-        let closes = scope.spawn(move || (0..3).for_each(|_| drop(listener.accept().unwrap())));
         assert_eq!(fails("agent-closes", &case, &server), 0);
-        closes.join().unwrap();
+        TcpStream::connect(address).unwrap().write_all(b"!").unwrap();
+        assert_eq!(closes.join().unwrap(), 3);
     });
+}
+
+/// Closes each connection after its first byte, until that is `!`; says how many it closed before.
+fn closes_until_told(listener: &TcpListener) -> usize {
+    for closed in 0.. {
+        let mut first = [0];
+        listener.accept().unwrap().0.read_exact(&mut first).unwrap();
+        if first == *b"!" {
+            return closed;
+        }
+    }
+    0
 }
 
 #[test]
