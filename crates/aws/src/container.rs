@@ -5,6 +5,7 @@
 
 mod setup;
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use aws_config::ecs::EcsCredentialsProvider;
@@ -85,7 +86,12 @@ impl Setup {
             Some(Outcome::Broken) => self.failed(
                 Class::Unavailable,
                 format!("the connection to {address} broke, or its answer had no end"),
-                "try again later",
+                match self.transport {
+                    Transport::Direct => "try again later",
+                    Transport::Tls => {
+                        "try again later, or check that this machine trusts its certificate"
+                    }
+                },
             ),
             Some(Outcome::Answered(answer)) => self.answered(answer),
         }
@@ -97,10 +103,12 @@ impl Setup {
         }
         if self.transport == Transport::Direct {
             let host = &self.host;
+            let why = match host.trim_matches(['[', ']']).parse::<IpAddr>() {
+                Ok(_) => "where credentials must not go in clear",
+                Err(_) => "which does not resolve, or not to addresses that may be asked in clear",
+            };
             return missing(
-                format!(
-                    "{FULL_URI} is http and names {host}, where credentials must not go in clear"
-                ),
+                format!("{FULL_URI} is http and names {host}, {why}"),
                 "plain http may name loopback, 169.254.170.2 (ECS), 169.254.170.23 or [fd00:ec2::23] \
                  (EKS); a name must resolve to these alone",
             );
@@ -148,7 +156,7 @@ impl Setup {
         let is_unknown = status == 404 || code.is_some_and(|code| code.contains("NotFound"));
         let is_token = matches!(code, Some("ExpiredTokenException" | "InvalidTokenException"))
             || (class == Class::Token && !is_unknown);
-        let claims = self.token_claims().unwrap_or_else(|| "it is no readable JWT".to_owned());
+        let claims = self.token_claims();
         let (reason, hint) = match (self.agent, is_token) {
             (Agent::PodIdentity, true) => (
                 format!("the token was refused ({shown})"),
@@ -180,7 +188,11 @@ impl Setup {
     /// A success that gives no keys.
     fn unusable(&self, flaw: Option<&Flaw>, shown: &str) -> SourceError {
         let (class, reason) = unusable(flaw, shown);
-        self.failed(class, reason, "check that the address is one of a credentials endpoint")
+        let hint = match class {
+            Class::Denied => "check the role that the endpoint gives credentials of",
+            _ => "check that the address is one of a credentials endpoint",
+        };
+        self.failed(class, reason, hint)
     }
 
     fn failed(&self, class: Class, reason: String, hint: impl Into<String>) -> SourceError {
@@ -214,3 +226,56 @@ pub(crate) fn unusable(flaw: Option<&Flaw>, shown: &str) -> (Class, String) {
 
 /// Three attempts of a second or two each, and no more than a person waits for.
 const MOST_WAIT: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The agent at its own address, of which no test server can be.
+    fn agent() -> Setup {
+        let full = "http://169.254.170.23/v1/credentials";
+        Setup::read(|name| (name == FULL_URI).then(|| full.to_owned())).unwrap().unwrap()
+    }
+
+    #[track_caller]
+    fn check(status: u16, code: Option<&str>, expected: Class, word: &str) {
+        let code = code.map(str::to_owned);
+        let outcome = Outcome::Answered(Answer { status, code, flaw: Some(Flaw::NotJson) });
+        match agent().failure(Some(&outcome)) {
+            SourceError::Failed { class, reason, origin, hint } => {
+                assert_eq!((class, reason.contains(word)), (expected, true), "{reason}");
+                assert_eq!(origin, "container credentials (EKS Pod Identity)");
+                assert!(hint.is_some());
+            }
+            error => panic!("{error}"),
+        }
+    }
+
+    #[test]
+    fn a_name_that_cannot_be_asked_is_told_from_an_address() {
+        for (url, why) in [
+            ("http://192.0.2.1/", "names 192.0.2.1, where credentials must not go in clear"),
+            ("http://[2001:db8::1]/", "where credentials must not go in clear"),
+            ("http://nowhere.invalid/", "names nowhere.invalid, which does not resolve"),
+        ] {
+            let setup = Setup::read(|name| (name == FULL_URI).then(|| url.to_owned()));
+            let error = setup.unwrap().unwrap().failure(None).to_string();
+            assert!(error.contains(why), "{error}");
+        }
+    }
+
+    #[test]
+    fn status_and_code_decide_the_class() {
+        check(400, Some("ThrottlingException"), Class::Throttled, "too many");
+        check(400, Some("ServiceUnavailable"), Class::Unavailable, "fault");
+        check(400, Some("InvalidTokenException"), Class::Token, "token");
+        check(403, Some("ExpiredTokenException"), Class::Denied, "token was refused");
+        check(400, Some("ResourceNotFoundException"), Class::Token, "gets no credentials");
+        check(403, None, Class::Denied, "gets no credentials");
+        check(408, None, Class::Unavailable, "fault");
+        check(429, None, Class::Throttled, "too many");
+        check(503, None, Class::Unavailable, "fault");
+        check(200, None, Class::Unreadable, "not JSON");
+        check(304, None, Class::Unreadable, "HTTP 304");
+    }
+}

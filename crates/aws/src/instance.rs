@@ -1,4 +1,4 @@
-//! Keys of an EC2 instance, from its metadata service (IMDSv2).
+//! Keys of an EC2 instance, from its metadata service.
 //!
 //! The SDK's client asks. When it fails, what its HTTP exchanges came to says why: see
 //! [`crate::observer`]. Off EC2 nothing answers, and nobody should wait for that.
@@ -246,3 +246,43 @@ const ENDPOINT: &str = "AWS_EC2_METADATA_SERVICE_ENDPOINT";
 
 /// The whole of it: token, name of the role, keys.
 const MOST_WAIT: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(exchanges: &[(&str, Outcome)], expected: Class) -> String {
+        let exchanges: Vec<Exchange> = exchanges
+            .iter()
+            .map(|(method, outcome)| Exchange {
+                method: (*method).to_owned(),
+                outcome: outcome.clone(),
+            })
+            .collect();
+        match failure(&exchanges, Place::Machine) {
+            SourceError::Failed { class, reason, hint, .. } => {
+                assert_eq!(class, expected, "{reason}");
+                hint.unwrap()
+            }
+            error => panic!("{error}"),
+        }
+    }
+
+    /// Only the first request says whether this is an instance.
+    #[test]
+    fn silence_is_no_instance_only_before_a_token() {
+        let answered = |status| Outcome::Answered(Answer { status, code: None, flaw: None });
+        for outcome in [Outcome::Silence, Outcome::NotConnected] {
+            let hint = check(&[("PUT", outcome.clone())], Class::NoSource);
+            assert!(hint.starts_with("off EC2 set AWS_ACCESS_KEY_ID"), "{hint}");
+            check(&[("PUT", answered(200)), ("GET", outcome)], Class::Unavailable);
+        }
+        check(&[("PUT", Outcome::Broken)], Class::Unavailable);
+        check(&[("PUT", answered(429))], Class::Throttled);
+        check(&[("PUT", answered(400))], Class::Denied);
+        check(&[("PUT", answered(200)), ("GET", answered(404))], Class::NoSource);
+        let keys = [("PUT", answered(200)), ("GET", answered(200)), ("GET", answered(404))];
+        check(&keys, Class::Denied);
+    }
+}

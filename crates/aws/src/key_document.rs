@@ -75,8 +75,8 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(body: &str, expected: Option<Flaw>) {
-        assert_eq!(flaw_of(body.as_bytes()), expected, "{body}");
+    fn check(body: &str, expected: Option<&Flaw>) {
+        assert_eq!(flaw_of(body.as_bytes()).as_ref(), expected, "{body}");
     }
 
     #[test]
@@ -87,14 +87,14 @@ mod tests {
         check(&format!(r#"{{{keys},"Code":"Success","Expiration":"2030-01-01T00:00:00Z"}}"#), None);
         for expiration in ["2030-01-01T00:00:00+00:00", "soon", "", "Z", "1893456000"] {
             let body = format!(r#"{{{keys},"Expiration":"{expiration}"}}"#);
-            check(&body, Some(Flaw::Expiration));
+            check(&body, Some(&Flaw::Expiration));
         }
-        check(&format!("{{{keys}}}"), Some(Flaw::Lacks(vec!["Expiration"])));
-        check("{}", Some(Flaw::Lacks(NEEDED.map(|names| names[0]).to_vec())));
-        check(r#"{"AccessKeyId":12}"#, Some(Flaw::Lacks(NEEDED.map(|names| names[0]).to_vec())));
-        check(r#"{"code":"Failed"}"#, Some(Flaw::Refusal));
+        check(&format!("{{{keys}}}"), Some(&Flaw::Lacks(vec!["Expiration"])));
+        check("{}", Some(&Flaw::Lacks(NEEDED.map(|names| names[0]).to_vec())));
+        check(r#"{"AccessKeyId":12}"#, Some(&Flaw::Lacks(NEEDED.map(|names| names[0]).to_vec())));
+        check(r#"{"code":"Failed"}"#, Some(&Flaw::Refusal));
         for body in ["", "[]", "\"text\"", "<html>", "{"] {
-            check(body, Some(Flaw::NotJson));
+            check(body, Some(&Flaw::NotJson));
         }
     }
 

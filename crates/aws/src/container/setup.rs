@@ -111,6 +111,9 @@ impl Setup {
         let file = self.token_file.as_deref()?;
         let shown = file.display();
         match std::fs::read(file) {
+            Ok(token) if token.is_empty() => {
+                Some(missing(format!("the token file {shown} ({TOKEN_FILE}) is empty"), NO_BREAK))
+            }
             Ok(token) => {
                 let is_odd = |byte: &u8| *byte != b'\t' && (*byte < b' ' || *byte == 0x7f);
                 let odd = *token.iter().find(|byte| is_odd(byte))?;
@@ -131,7 +134,9 @@ impl Setup {
                     _ => "cannot be read",
                 };
                 let what = format!("the token file {shown} ({TOKEN_FILE}) {why}");
+                let is_refused = error.kind() == std::io::ErrorKind::PermissionDenied;
                 let hint = match self.agent {
+                    _ if is_refused => "run as a user that may read it; in a pod set fsGroup",
                     Agent::PodIdentity => {
                         "EKS mounts it into pods of a service account with a pod identity \
                          association that were made after the association"
@@ -143,10 +148,15 @@ impl Setup {
         }
     }
 
-    /// What the token says of itself; nothing where it is no readable JWT.
-    pub(super) fn token_claims(&self) -> Option<String> {
-        let token = std::fs::read_to_string(self.token_file.as_deref()?).ok()?;
-        claims_for_people(&SecretString::from(token))
+    /// What the token says of itself, for people.
+    pub(super) fn token_claims(&self) -> String {
+        let Some(file) = self.token_file.as_deref() else {
+            return format!("{TOKEN_FILE} names no file of one");
+        };
+        let token = std::fs::read_to_string(file).ok().map(SecretString::from);
+        token
+            .and_then(|token| claims_for_people(&token))
+            .unwrap_or_else(|| "it is no readable JWT".to_owned())
     }
 }
 

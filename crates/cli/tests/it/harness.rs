@@ -18,7 +18,7 @@ use rolecall_emulator::{Emulator, IssuedSecrets, Options, Transport, World};
 use tokio::runtime::Runtime;
 
 /// Drives the emulators of all tests.
-static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
+pub(crate) static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
 
 /// Waits for a future of the emulator.
 pub(crate) fn wait<T>(future: impl Future<Output = T>) -> T {

@@ -4,6 +4,7 @@
 mod canned;
 mod cases;
 mod doors;
+mod endpoints;
 mod harness;
 mod manifests;
 mod serving;

@@ -1,10 +1,10 @@
 //! Fifty waiters on one prefix, counted in the emulator's own log.
 
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
-use rolecall_aws::{Destination, Endpoint, PlainHttp, StsClient};
+use rolecall_aws::{AwsClient, Destination, Endpoint, Network, PlainHttp};
 use rolecall_emulator::FaultRule;
 use rolecall_engine::arn::{Dialect, RoleArn};
 use rolecall_engine::error::{Error, SourceError};
@@ -12,7 +12,7 @@ use rolecall_engine::mint::{Minted, Minter};
 use rolecall_engine::plan::{Plan, SourceSpec};
 use rolecall_engine::ports::{Aws, Clock, Source};
 use rolecall_engine::region::Region;
-use rolecall_engine::request::{RoleRequest, SessionName};
+use rolecall_engine::request::{MfaCode, MfaSerial, RoleRequest, SessionName};
 use rolecall_engine::session::{Credentials, Identity};
 use secrecy::SecretString;
 
@@ -23,6 +23,8 @@ const SPOKE: &str = "arn:aws:iam::444455556666:role/spoke";
 
 struct Alice {
     secret: String,
+    /// Each is asked for once.
+    codes: Mutex<Vec<String>>,
 }
 
 impl Source for Alice {
@@ -34,6 +36,14 @@ impl Source for Alice {
         let credentials = keys(&self.secret);
         let origin = spec.to_string();
         Box::pin(async move { Ok(Identity::Keys { credentials, expires_at: None, origin }) })
+    }
+
+    fn mfa_code<'a>(
+        &'a self,
+        _: &'a MfaSerial,
+    ) -> Pin<Box<dyn Future<Output = Result<MfaCode, SourceError>> + Send + 'a>> {
+        let given = self.codes.lock().unwrap().pop();
+        Box::pin(async move { Ok(MfaCode::parse(&given.expect("a code was given")).unwrap()) })
     }
 }
 
@@ -54,13 +64,18 @@ fn keys(secret: &str) -> Credentials {
     }
 }
 
-fn client(sts: &Sts) -> Arc<StsClient> {
+fn client(sts: &Sts) -> Arc<AwsClient> {
     let endpoint = Endpoint::parse(&sts.emulator.sts_url(), PlainHttp::Loopback).unwrap();
-    Arc::new(StsClient::new(Destination::Endpoint(endpoint), Arc::new(MachineClock)))
+    let network = Network::at(Destination::Endpoint(endpoint));
+    Arc::new(AwsClient::new(network, Arc::new(MachineClock)))
 }
 
 fn minter(sts: &Sts) -> Arc<Minter> {
-    let source = Arc::new(Alice { secret: sts.alice_secret.clone() });
+    minter_with(sts, Vec::new())
+}
+
+fn minter_with(sts: &Sts, codes: Vec<String>) -> Arc<Minter> {
+    let source = Arc::new(Alice { secret: sts.alice_secret.clone(), codes: Mutex::new(codes) });
     Arc::new(Minter::new(source, client(sts), Arc::new(MachineClock)))
 }
 
@@ -143,7 +158,21 @@ fn what_was_minted_is_who_it_should_be() {
     let minted = wait(minter(&sts).mint(&plan())).unwrap();
     let region = Region::parse("eu-west-1").unwrap();
     let client = client(&sts);
-    let who = wait(client.caller_identity(&region, &minted.session.credentials)).unwrap();
+    let session = minted.issued.session().unwrap();
+    let who = wait(client.caller_identity(&region, &session.credentials)).unwrap();
     assert_eq!(who.arn, "arn:aws:sts::444455556666:assumed-role/spoke/shared");
     assert_eq!(who.account, "444455556666");
+}
+
+/// The second run of one process asks for no code and makes no call for the prefix.
+#[test]
+fn a_chain_behind_a_code_is_walked_once() {
+    const DEVICE: &str = "arn:aws:iam::111122223333:mfa/alice";
+    let sts = Sts::start();
+    let minter = minter_with(&sts, vec![sts.emulator.mfa_code(DEVICE).unwrap()]);
+    let plan = plan().with_mfa(&MfaSerial::parse(DEVICE).unwrap()).unwrap();
+    for _ in 0..2 {
+        wait(minter.mint(&plan)).unwrap();
+    }
+    assert_eq!((calls_of(&sts, HUB), calls_of(&sts, SPOKE)), (1, 2));
 }
