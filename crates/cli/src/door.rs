@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use rolecall_aws::{AwsClient, Destination, Machine, Network, SharedConfig};
 use rolecall_engine::arn::Dialect;
-use rolecall_engine::error::Error;
+use rolecall_engine::error::{Class, Error};
 use rolecall_engine::guard::Guards;
 use rolecall_engine::mint::{Minted, Minter};
 use rolecall_engine::plan::{Hop, Plan, SourceSpec};
@@ -78,7 +78,7 @@ impl Door {
         door.has_mfa_flag = args.mfa.mfa_serial.is_some();
         door.asker.device = device.or(door.asker.device.take());
         let command = args.mfa.mfa_command.clone().or(door.asker.mfa_command.take());
-        door.codes = Arc::new(Codes::new(given, command));
+        door.codes = Arc::new(Codes::new(args.mfa.mfa_code.is_some(), given, command));
         if let SourceSpec::Token { from, .. } = &door.asker.start.source
             && door.asker.flag.is_some()
             && token_of(&args.token).is_some()
@@ -132,12 +132,13 @@ impl Door {
     ) -> Self {
         problems.extend(settings.problems.clone());
         let profile = ProfileChoice::of(args, settings);
+        let known_problems = problems.len();
         let config = load_config(settings, profile, &mut problems);
         let profile_settings = config.settings(profile.name);
         let place = Place { args: &args.place, settings, profile: &profile_settings };
         let endpoint = place.sts_endpoint().map(|(origin, url)| (origin, url.to_owned()));
-        let known_problems = problems.len();
         let region = place.region(&mut problems);
+        // A profile that is not there may have had one.
         let is_region_told = problems.len() > known_problems;
         let network = place.network(&mut problems);
         let dialect = if endpoint.is_some() { Dialect::Compatible } else { Dialect::Aws };
@@ -208,7 +209,8 @@ impl Door {
     pub(crate) fn with_mfa(&self, plan: Plan, violations: &mut Violations) -> Option<Plan> {
         let Some(device) = &self.asker.device else { return Some(plan) };
         let plan = plan.with_mfa(device);
-        plan.map_err(|error| violations.push_with_hint("--mfa-serial", &error, error.hint())).ok()
+        let hint = "leave the device out: whoever comes with a token is no user and has none";
+        plan.map_err(|error| violations.push_with_hint("--mfa-serial", &error, hint)).ok()
     }
 
     /// The flag that says who asks, where a grant's own `auth` says it too.
@@ -273,13 +275,15 @@ impl Door {
         }
     }
 
-    /// A failure that time may mend can also be that of a wrong endpoint.
+    /// A failure that time may mend, or a key that is not known, can also be that of a wrong
+    /// endpoint.
     fn explain(&self, error: &Arc<Error>) -> Failure {
         let failure = Failure::engine(error);
-        let is_later = matches!(error.as_ref(), Error::Call { .. }) && failure.exit == Exit::Later;
+        let is_call = matches!(error.as_ref(), Error::Call { .. });
+        let may_be_elsewhere = failure.exit == Exit::Later || error.class() == Class::BaseKey;
         match &self.endpoint {
-            Some((origin, url)) if is_later => {
-                failure.hint(format!("STS is taken to be at {url}, by {origin}"))
+            Some((origin, url)) if is_call && may_be_elsewhere => {
+                failure.hint_first(format!("STS is taken to be at {url}, by {origin}"))
             }
             _ => failure,
         }

@@ -46,7 +46,10 @@ pub(crate) async fn run(
     let Some(emulation) = &door.emulation else {
         return Ok(Next::Replace(Box::new(command)));
     };
-    command.env("AWS_ENDPOINT_URL_STS", emulation.endpoint()?.as_str());
+    let endpoint = emulation.endpoint()?;
+    for name in ["AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL_ECR", "AWS_ENDPOINT_URL_ECR_PUBLIC"] {
+        command.env(name, endpoint.as_str());
+    }
     // A proxy of the environment would take the calls away from the emulator.
     command.env("NO_PROXY", "127.0.0.1").env("no_proxy", "127.0.0.1");
     command.env_remove("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS");

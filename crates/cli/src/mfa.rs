@@ -23,8 +23,9 @@ pub(crate) struct Codes {
 }
 
 impl Codes {
-    pub(crate) fn new(given: Option<MfaCode>, command: Option<String>) -> Self {
-        Self { has_flag: given.is_some(), given: Mutex::new(given), command }
+    /// `has_flag` also where the flag's code could not be read, which was told then.
+    pub(crate) fn new(has_flag: bool, given: Option<MfaCode>, command: Option<String>) -> Self {
+        Self { has_flag, given: Mutex::new(given), command }
     }
 
     /// Refuses plans whose codes nobody could give, and a code that no plan asks for.
@@ -35,7 +36,7 @@ impl Codes {
     ) {
         let mut devices = plans.flat_map(Plan::devices);
         let Some(serial) = devices.next() else {
-            if self.has_flag {
+            if self.has_flag && violations.is_empty() {
                 let hint = "name the device with --mfa-serial";
                 violations.push_with_hint("--mfa-code", "is not used: no call asks for it", hint);
             }

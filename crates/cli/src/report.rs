@@ -77,6 +77,12 @@ impl Failure {
         self
     }
 
+    /// A hint that comes before those that are there.
+    pub(crate) fn hint_first(mut self, hint: String) -> Self {
+        self.hints.insert(0, hint);
+        self
+    }
+
     /// Every violation of an input.
     pub(crate) fn violations(summary: impl Into<String>, violations: &Violations) -> Self {
         violations.iter().fold(Self::usage(summary), |failure, violation| {

@@ -5,12 +5,13 @@
 //! the adapter scrubs STS's own words before they come here.
 
 mod class;
+mod facts;
 mod hint;
 
 use std::fmt;
 
 pub use class::{Class, Retry, classify};
-pub use hint::CallFacts;
+pub use facts::{CallFacts, Part};
 
 use crate::plan::PlanError;
 use crate::session::InvalidCredentials;

@@ -309,7 +309,16 @@ impl Step {
                 Err(CallFailure::NotSendable { reason: "the source has a token, not keys" })
             }
         };
-        result.map_err(|failure| Error::Call { facts: Box::new(facts), failure })
+        result.map_err(|failure| {
+            let now = ports.clock.now();
+            let ends_at = match identity.as_ref() {
+                Identity::Keys { expires_at, .. } => *expires_at,
+                Identity::Token { .. } => None,
+            };
+            let origin_ended = ends_at.filter(|ends_at| *ends_at <= now);
+            let facts = Box::new(CallFacts { origin_ended, ..facts });
+            Error::Call { facts, failure }
+        })
     }
 }
 

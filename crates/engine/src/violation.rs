@@ -137,8 +137,9 @@ impl TextRule {
         let odd = text.chars().enumerate().find(|(_, character)| !(self.allows)(*character));
         let mut faults = Vec::new();
         if !(self.min..=self.max).contains(&length) {
-            faults
-                .push(format!("must be {} to {} characters long, is {length}", self.min, self.max));
+            let (min, max) = (self.min, self.max);
+            let bounds = if min == max { format!("{min}") } else { format!("{min} to {max}") };
+            faults.push(format!("must be {bounds} characters long, is {length}"));
         }
         if let Some((index, character)) = odd {
             let position = index + 1;

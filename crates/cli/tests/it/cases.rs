@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use rolecall_emulator::FaultRule;
+use rolecall_emulator::{FaultRule, World};
 use serde::Deserialize;
 
 use crate::harness::{Case, Sink, Sts};
@@ -27,6 +27,16 @@ struct BadInput {
     faults: Vec<String>,
     /// A token for `token.jwt`: subject and lifetime in seconds.
     token: Option<(String, i64)>,
+    /// Whom that token is for; STS by default.
+    audience: Option<String>,
+    /// Another world than the built-in one.
+    world: Option<String>,
+    /// Must not find the terminal that the tests may have.
+    #[serde(default)]
+    without_terminal: bool,
+    /// There is a cached SSO token, which has ended.
+    #[serde(default)]
+    sso: bool,
     /// A file of so many bytes, `huge.yaml`.
     #[serde(default)]
     huge: usize,
@@ -40,7 +50,16 @@ struct BadInput {
 
 #[test]
 fn every_bad_input_has_its_answer() {
-    let inputs: Vec<BadInput> = serde_saphyr::from_str(include_str!("cases.yaml")).unwrap();
+    check_all(include_str!("cases.yaml"));
+}
+
+#[test]
+fn every_source_and_every_refusal_has_its_answer() {
+    check_all(include_str!("sources.yaml"));
+}
+
+fn check_all(text: &str) {
+    let inputs: Vec<BadInput> = serde_saphyr::from_str(text).unwrap();
     assert!(inputs.len() >= 30, "{}", inputs.len());
     // The one that waits for a time-out runs beside the others.
     std::thread::scope(|scope| {
@@ -52,7 +71,14 @@ fn every_bad_input_has_its_answer() {
 
 #[track_caller]
 fn check(input: &BadInput) {
-    let sts = Sts::start();
+    let sts = match &input.world {
+        None => Sts::start(),
+        Some(name) => {
+            assert_eq!(name, "refusals");
+            let world = World::parse(include_str!("worlds/refusals.yaml")).unwrap();
+            Sts::with(world, jiff::SignedDuration::ZERO)
+        }
+    };
     for fault in &input.faults {
         sts.emulator.inject(fault.parse::<FaultRule>().unwrap());
     }
@@ -64,7 +90,7 @@ fn check(input: &BadInput) {
         case.file("huge.yaml", "#".repeat(input.huge));
     }
     if let Some((subject, lifetime)) = &input.token {
-        let token = token(subject, *lifetime);
+        let token = token(subject, *lifetime, input.audience.as_deref());
         case.canary(&token).file("token.jwt", token);
     }
     for (name, value) in &input.env {
@@ -74,7 +100,17 @@ fn check(input: &BadInput) {
         case.canary(canary);
     }
     let sink = if input.succeeds { Sink::Stdout } else { Sink::None };
-    let ran = case.run(&input.args, sink);
+    if input.sso {
+        let cached = r#"{"accessToken": "canary-sso", "expiresAt": "2020-01-01T00:00:00Z"}"#;
+        case.canary("canary-sso").file(SSO_CACHE, cached);
+    }
+    if input.without_terminal {
+        case.without_terminal();
+    }
+    let code = wrong_code(&sts);
+    let args: Vec<String> =
+        input.args.iter().map(|arg| arg.replace("WRONG_CODE", &code)).collect();
+    let ran = case.run(&args, sink);
     sts.add_canaries(&mut case);
     case.search(&ran, sink);
     assert_eq!(ran.stdout.is_empty(), !input.succeeds, "{}: {}", input.name, ran.stdout);
@@ -94,14 +130,26 @@ fn check(input: &BadInput) {
     });
 }
 
-fn token(subject: &str, lifetime: i64) -> String {
+/// What `aws sso login` leaves behind; the file's name is the SHA-1 of `corp`.
+const SSO_CACHE: &str = "../home/.aws/sso/cache/ee0bfd2552fbd840c02cc48b6e823320543c450f.json";
+
+/// A code that is not the present one, nor one beside it.
+fn wrong_code(sts: &Sts) -> String {
+    let right = sts.emulator.mfa_code("arn:aws:iam::111122223333:mfa/alice");
+    right.map_or_else(String::new, |code| {
+        let digits: u32 = code.parse().unwrap();
+        format!("{:06}", (digits + 500_000) % 1_000_000)
+    })
+}
+
+fn token(subject: &str, lifetime: i64, audience: Option<&str>) -> String {
     #[expect(clippy::disallowed_methods, reason = "the test's clock")]
     let now = jiff::Timestamp::now();
     let request = rolecall_emulator::TokenRequest {
         issuer: None,
         subject: subject.to_owned(),
-        audience: "sts.amazonaws.com".to_owned(),
+        audience: audience.unwrap_or("sts.amazonaws.com").to_owned(),
         lifetime: jiff::SignedDuration::from_secs(lifetime),
     };
-    rolecall_emulator::World::builtin().unwrap().sign_token(&request, now).unwrap()
+    World::builtin().unwrap().sign_token(&request, now).unwrap()
 }

@@ -66,7 +66,9 @@ impl Sts {
     /// A run whose default chain is alice by the environment, at this STS.
     pub(crate) fn alice(&self) -> Case {
         let mut case = Case::new();
-        case.env("AWS_ENDPOINT_URL_STS", self.emulator.sts_url());
+        for service in ["STS", "ECR", "ECR_PUBLIC"] {
+            case.env(&format!("AWS_ENDPOINT_URL_{service}"), self.emulator.sts_url());
+        }
         case.env("AWS_REGION", "eu-west-1");
         case.env("AWS_ACCESS_KEY_ID", ALICE_KEY_ID);
         case.env("AWS_SECRET_ACCESS_KEY", &self.alice_secret);
@@ -112,6 +114,8 @@ pub(crate) struct Case {
     /// Secrets that STS gave: they may come out where they were asked for.
     issued: Vec<String>,
     stdin: Option<PathBuf>,
+    /// What the binary is run by.
+    wrapper: Vec<String>,
 }
 
 /// What a run printed.
@@ -134,6 +138,7 @@ impl Case {
             canaries: Vec::new(),
             issued: Vec::new(),
             stdin: None,
+            wrapper: Vec::new(),
         };
         case.env("HOME", case.folder("home").display().to_string());
         case.env("TMPDIR", case.folder("tmp").display().to_string());
@@ -171,6 +176,12 @@ impl Case {
         self
     }
 
+    /// Runs it in a session of its own, without the terminal that the tests may have.
+    pub(crate) fn without_terminal(&mut self) -> &mut Self {
+        self.wrapper = ["setsid", "--wait"].map(str::to_owned).into();
+        self
+    }
+
     pub(crate) fn canary(&mut self, secret: &str) -> &mut Self {
         if !secret.is_empty() && !self.canaries.iter().any(|known| known == secret) {
             self.canaries.push(secret.to_owned());
@@ -185,11 +196,28 @@ impl Case {
 
     /// The command, for tests that need to talk to it while it runs.
     pub(crate) fn command<S: AsRef<OsStr>>(&self, arguments: &[S]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_rolecall"));
+        let mut words = self.wrapper.iter().map(String::as_str);
+        let rolecall = env!("CARGO_BIN_EXE_rolecall");
+        let mut command = match words.next() {
+            Some(wrapper) => {
+                let mut command = Command::new(wrapper);
+                command.args(words).arg(rolecall);
+                command
+            }
+            None => Command::new(rolecall),
+        };
         command.args(arguments).current_dir(self.folder("work"));
         command.env_clear().envs(&self.environment);
         let stdin = self.stdin.as_ref().map(|file| std::fs::File::open(file).unwrap());
         command.stdin(stdin.map_or_else(Stdio::null, Stdio::from));
+        command
+    }
+
+    /// Another program in the same place, for tests that run the binary by it.
+    pub(crate) fn command_of(&self, program: &str, arguments: &[&str]) -> Command {
+        let mut command = Command::new(program);
+        command.args(arguments).current_dir(self.folder("work"));
+        command.env_clear().envs(&self.environment);
         command
     }
 

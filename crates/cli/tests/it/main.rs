@@ -9,4 +9,5 @@ mod harness;
 mod manifests;
 mod serving;
 mod sharing;
+mod sources;
 mod tidy;
