@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Class, CallFailure};
+use super::{CallFailure, Class};
 use crate::arn::RoleArn;
 use crate::plan::{Caller, Hop};
 use crate::region::Region;
