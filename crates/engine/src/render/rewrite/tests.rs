@@ -202,9 +202,9 @@ proptest! {
     /// Any pattern is refused or works, and no value is lost but to an equal or an empty key.
     #[test]
     fn no_pattern_panics(
-        source in r#"[\[\]\\(){}?*+|^$\-:,.&<>=!PQEnbdwpxL012aé_ ]{0,12}"#,
-        target in r#"[${}0-9a-zé_\-\n]{0,8}"#,
-        key in r#"[a-c_\-é\n]{0,8}"#,
+        source in r"[\[\]\\(){}?*+|^$\-:,.&<>=!PQEnbdwpxL012aé_ ]{0,12}",
+        target in r"[${}0-9a-zé_\-\n]{0,8}",
+        key in r"[a-c_\-é\n]{0,8}",
     ) {
         if let Ok(source) = Pattern::parse(&source) {
             let target = Replacement::parse(&target, &source);
