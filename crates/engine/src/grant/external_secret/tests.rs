@@ -38,6 +38,7 @@ fn check(spec: Value, expected: &[&str]) {
 }
 
 /// What is told of one entry, without the path before it and the hint on what is taken.
+#[expect(clippy::needless_pass_by_value, reason = "so that a test can write json!(…)")]
 #[track_caller]
 fn check_entry(entry: Value, expected: &[&str]) {
     let all = told(&document(json!({"dataFrom": [entry]})));
