@@ -1,8 +1,9 @@
 //! `assume`: prints the credentials of a role.
 
 use rolecall_engine::output::{
-    Dialect, Text, assume_role_json, credential_process, key_lines, shell, variables,
+    Dialect, assume_role_json, credential_process, key_lines, shell, variables,
 };
+use rolecall_engine::render::Text;
 
 use crate::args::{AssumeArgs, AssumeOutput};
 use crate::door::{Door, unexpected};

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use rolecall_engine::mint::Minted;
-use rolecall_engine::output::{KeyMap, Text, generator_keys, key_lines, pretty};
+use rolecall_engine::output::{KeyMap, generator_keys, key_lines, pretty};
+use rolecall_engine::render::Text;
 use serde::Serialize;
 use zeroize::Zeroizing;
 

@@ -119,7 +119,9 @@ impl CallFailure {
         match self {
             Self::Refused { status, code, message, .. } => classify(*status, code, message),
             Self::Unreadable { status: 429, .. } => Class::Throttled,
-            Self::Unreadable { status: 408 | 500.., .. } | Self::NoAnswer { .. } => Class::Unavailable,
+            Self::Unreadable { status: 408 | 500.., .. } | Self::NoAnswer { .. } => {
+                Class::Unavailable
+            }
             Self::Unreadable { .. } => Class::Unreadable,
             Self::NotSendable { .. } => Class::NotSendable,
         }
@@ -183,9 +185,9 @@ impl SourceError {
                  or try it without an account with --emulate"
                     .to_owned(),
             ),
-            Self::Nothing { hint, .. }
-            | Self::Missing { hint, .. }
-            | Self::Failed { hint, .. } => hint.clone(),
+            Self::Nothing { hint, .. } | Self::Missing { hint, .. } | Self::Failed { hint, .. } => {
+                hint.clone()
+            }
             Self::Invalid { problems, .. } => {
                 problems.first().map(|problem| problem.hint().to_owned())
             }

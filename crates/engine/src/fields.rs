@@ -100,6 +100,16 @@ impl<'a> Fields<'a> {
         number
     }
 
+    /// A yes or no.
+    pub fn boolean(&mut self, key: &'static str, violations: &mut Violations) -> Option<bool> {
+        let value = self.value(key)?;
+        let flag = value.as_bool();
+        if flag.is_none() {
+            violations.push(self.path_of(key), WrongType { wanted: "true or false", found: value });
+        }
+        flag
+    }
+
     /// A list, with the path of each item.
     pub fn list(
         &mut self,
@@ -133,6 +143,19 @@ impl<'a> Fields<'a> {
             }
         }
         Some(texts)
+    }
+
+    /// Every field of an object whose fields have no fixed names, as strings.
+    pub fn texts_by_key(self, violations: &mut Violations) -> Vec<(&'a str, &'a str)> {
+        let mut texts = Vec::new();
+        for (key, value) in self.map {
+            match value.as_str() {
+                Some(text) => texts.push((key.as_str(), text)),
+                None => violations
+                    .push(self.path_of(key), WrongType { wanted: "a string", found: value }),
+            }
+        }
+        texts
     }
 
     /// A nested object.
@@ -181,6 +204,7 @@ impl fmt::Display for WrongType<'_> {
         let remedy = match (self.wanted, self.found) {
             ("a string", _) => remedy,
             ("a whole number", Value::String(text)) if text.parse::<i64>().is_ok() => remedy,
+            ("true or false", Value::String(text)) if text.parse::<bool>().is_ok() => remedy,
             _ => "",
         };
         write!(f, "must be {}, is {found}{remedy}", self.wanted)

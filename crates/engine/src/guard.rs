@@ -60,7 +60,8 @@ impl Guards {
         }
         if let Some(least) = self.min_remaining {
             // An unstated end is counted from the answer, so it has not begun to pass.
-            let from = session.filter(|it| it.expires_at.is_none()).map_or(now, |it| it.received_at);
+            let from =
+                session.filter(|it| it.expires_at.is_none()).map_or(now, |it| it.received_at);
             let remaining = issued.ends_at().duration_since(from);
             if remaining < least {
                 let problem = format_args!(

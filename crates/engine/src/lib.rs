@@ -44,4 +44,6 @@ pub mod flight;
 
 pub mod mint;
 
+pub mod render;
+
 pub mod output;

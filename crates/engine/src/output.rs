@@ -1,4 +1,5 @@
-//! From what was issued to bytes: pure, and the only place of the engine that exposes a secret.
+//! From what was issued to bytes: pure, and with `render` the only place of the engine that exposes
+//! a secret.
 //!
 //! The bytes are zeroed when dropped and written by a door's one writer.
 
@@ -12,10 +13,8 @@ use secrecy::ExposeSecret;
 use zeroize::Zeroizing;
 
 use crate::region::Region;
+use crate::render::Text;
 use crate::session::{Issued, RegistryToken, Session};
-
-/// Text that is zeroed when dropped.
-pub type Text = Zeroizing<String>;
 
 /// The variables of a session, as the AWS SDKs read them.
 ///

@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use secrecy::SecretString;
 
-use crate::error::{SourceError, CallFailure};
+use crate::error::{CallFailure, SourceError};
 use crate::plan::{SourceSpec, WebIdentityRequest};
 use crate::region::Region;
 use crate::request::{MfaCode, MfaSerial, Registry, RoleRequest, SessionTokenRequest};
@@ -40,10 +40,8 @@ pub trait Source: Send + Sync {
     /// # Cancellation
     ///
     /// Dropping the future leaves a prompt or a command without a reader.
-    fn mfa_code<'a>(
-        &'a self,
-        serial: &'a MfaSerial,
-    ) -> BoxFuture<'a, Result<MfaCode, SourceError>>;
+    fn mfa_code<'a>(&'a self, serial: &'a MfaSerial)
+    -> BoxFuture<'a, Result<MfaCode, SourceError>>;
 }
 
 /// The calls of STS and ECR.

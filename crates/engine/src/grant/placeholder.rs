@@ -9,6 +9,11 @@ use crate::violation::{Violations, shown};
 /// IAM's own policy variables have a colon in their name (`${aws:username}`) and pass; so does what
 /// Kubernetes adds (annotations, `status`).
 pub(super) fn find(document: &Value) -> Violations {
+    find_outside(document, |_| false)
+}
+
+/// The same, without what stands under a path that `is_template` knows: there such text is meant.
+pub(super) fn find_outside(document: &Value, is_template: fn(&str) -> bool) -> Violations {
     let mut violations = Violations::new();
     for (pointer, path) in [
         ("/metadata/name", "metadata.name"),
@@ -16,33 +21,39 @@ pub(super) fn find(document: &Value) -> Violations {
         ("/spec", "spec"),
     ] {
         if let Some(value) = document.pointer(pointer) {
-            walk(value, path.to_owned(), &mut violations);
+            walk(value, path.to_owned(), is_template, &mut violations);
         }
     }
     violations
 }
 
-fn walk(value: &Value, path: String, violations: &mut Violations) {
+fn walk(value: &Value, path: String, is_template: fn(&str) -> bool, violations: &mut Violations) {
     match value {
+        _ if is_template(&path) => {}
         Value::Object(map) => {
             for (key, value) in map {
-                walk(value, format!("{path}.{}", shown(key)), violations);
+                walk(value, format!("{path}.{}", shown(key)), is_template, violations);
             }
         }
         Value::Array(items) => {
             for (index, item) in items.iter().enumerate() {
-                walk(item, format!("{path}[{index}]"), violations);
+                walk(item, format!("{path}[{index}]"), is_template, violations);
             }
         }
         Value::String(text) => {
             if let Some(found) = placeholder_in(text) {
-                let problem = format_args!("still holds the placeholder {found}");
-                let hint = "fill it in first, for example with envsubst or helm template";
-                violations.push_with_hint(path, problem, hint);
+                report(path, found, violations);
             }
         }
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
+}
+
+/// Says that a placeholder was left.
+pub(super) fn report(path: String, found: &str, violations: &mut Violations) {
+    let problem = format_args!("still holds the placeholder {found}");
+    let hint = "fill it in first, for example with envsubst or helm template";
+    violations.push_with_hint(path, problem, hint);
 }
 
 /// The first `${NAME}`, or `{{ }}` for a template's action.

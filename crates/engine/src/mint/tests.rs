@@ -93,10 +93,7 @@ impl Source for World {
         .boxed()
     }
 
-    fn mfa_code<'a>(
-        &'a self,
-        _: &'a MfaSerial,
-    ) -> BoxFuture<'a, Result<MfaCode, SourceError>> {
+    fn mfa_code<'a>(&'a self, _: &'a MfaSerial) -> BoxFuture<'a, Result<MfaCode, SourceError>> {
         let number = self.codes_asked.fetch_add(1, Ordering::SeqCst);
         async move { Ok(MfaCode::parse(&format!("{number:06}")).unwrap()) }.boxed()
     }

@@ -6,8 +6,9 @@ use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 use zeroize::Zeroizing;
 
-use super::{Text, generator_keys};
+use super::generator_keys;
 use crate::arn::SessionArn;
+use crate::render::Text;
 use crate::session::{Issued, Session};
 
 /// What `aws sts assume-role` prints, so that people's `jq` goes on working.

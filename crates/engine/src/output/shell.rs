@@ -2,7 +2,7 @@
 
 use zeroize::Zeroizing;
 
-use super::Text;
+use crate::render::Text;
 
 /// Whose syntax the lines have.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -16,7 +16,8 @@ impl Plan {
         let mut errors = Vec::new();
         for (index, hop) in self.hops().enumerate() {
             if index > 0 {
-                errors.extend(hop.check_caller(Caller::Temporary).err().map(|error| (index, error)));
+                errors
+                    .extend(hop.check_caller(Caller::Temporary).err().map(|error| (index, error)));
             }
             let role = hop.role();
             let partitions = role.and_then(RoleArn::partition).zip(self.region.partition());

@@ -151,7 +151,8 @@ fn a_code_goes_with_the_first_call() {
     assert_eq!(plan.devices().count(), 1);
     let Some(Hop::AssumeRole(first)) = plan.prefix.first() else { panic!("no first hop") };
     assert_eq!(first.mfa, Some(Mfa::asked_of(device())));
-    let registry = Plan::registry_token(region("eu-west-1"), SourceSpec::Ambient, Registry::Private);
+    let registry =
+        Plan::registry_token(region("eu-west-1"), SourceSpec::Ambient, Registry::Private);
     let registry = registry.with_mfa(&device()).unwrap();
     assert_eq!(operations(&registry), ["GetSessionToken", "GetAuthorizationToken"]);
     let role = RoleArn::parse(READER, Dialect::Aws).unwrap();
