@@ -64,7 +64,7 @@ pub(crate) enum Command {
 
 #[derive(Args, Debug)]
 pub(crate) struct GenerateArgs {
-    /// How to print: KEY=VALUE lines, or a map (of maps, where there are several grants)
+    /// How to print
     #[arg(short, long, value_enum, default_value = "keys", value_name = "FORMAT")]
     pub(crate) output: GenerateOutput,
     #[command(flatten)]
@@ -77,9 +77,14 @@ pub(crate) struct GenerateArgs {
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub(crate) enum GenerateOutput {
+    /// KEY=VALUE lines of one generator
     Keys,
+    /// A map of keys to strings, or of names to such maps
     Json,
+    /// The same as YAML
     Yaml,
+    /// Run the ExternalSecrets of the files, and print the Kubernetes Secrets they would write
+    Secret,
 }
 
 #[derive(Args, Debug)]

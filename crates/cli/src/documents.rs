@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use rolecall_engine::arn::Dialect;
 use rolecall_engine::fields::Fields;
-use rolecall_engine::grant::Grant;
+use rolecall_engine::grant::{ExternalSecret, Grant};
 use rolecall_engine::violation::{Violations, nearest, shown};
 use serde_json::Value;
 use zeroize::Zeroize;
@@ -19,6 +19,9 @@ use crate::inputs::Inputs;
 pub(crate) struct Documents {
     pub(crate) grants: Vec<Grant>,
     pub(crate) inputs: Inputs,
+    pub(crate) external_secrets: Vec<ExternalSecret>,
+    /// What is wrong with the `ExternalSecret`s, for who runs them.
+    pub(crate) faults_of_external_secrets: Violations,
 }
 
 impl Documents {
@@ -50,8 +53,11 @@ impl Documents {
         for (index, value) in values.iter().enumerate().filter(|(_, value)| !value.is_null()) {
             is_empty = false;
             let mut found = Violations::new();
-            self.add_document(value, dialect, &mut found);
-            violations.extend(found.below(&format!("{file}#{}", index + 1)));
+            let mut of_external_secrets = Violations::new();
+            self.add_document(value, dialect, &mut found, &mut of_external_secrets);
+            let place = format!("{file}#{}", index + 1);
+            violations.extend(found.below(&place));
+            self.faults_of_external_secrets.extend(of_external_secrets.below(&place));
         }
         values.iter_mut().for_each(wipe);
         if is_empty {
@@ -60,7 +66,13 @@ impl Documents {
         }
     }
 
-    fn add_document(&mut self, value: &Value, dialect: Dialect, violations: &mut Violations) {
+    fn add_document(
+        &mut self,
+        value: &Value,
+        dialect: Dialect,
+        violations: &mut Violations,
+        of_external_secrets: &mut Violations,
+    ) {
         let Some(mut top) =
             Fields::of(value, if value.is_object() { "" } else { "document" }, violations)
         else {
@@ -73,9 +85,10 @@ impl Documents {
         match kind.as_str().unwrap_or_default() {
             "List" => {
                 for (path, item) in top.list("items", violations).unwrap_or_default() {
-                    let mut found = Violations::new();
-                    self.add_document(item, dialect, &mut found);
+                    let (mut found, mut of_item) = (Violations::new(), Violations::new());
+                    self.add_document(item, dialect, &mut found, &mut of_item);
                     violations.extend(found.below(&path));
+                    of_external_secrets.extend(of_item.below(&path));
                 }
             }
             kind if Grant::is_kind(kind) => match Grant::read(value, dialect) {
@@ -86,7 +99,10 @@ impl Documents {
             "ServiceAccount" => self.inputs.add_service_account(value, violations),
             // Not used by this command, and often in the same file.
             "ConfigMap" => {}
-            "ExternalSecret" => check_external_secret(value, violations),
+            ExternalSecret::KIND => match ExternalSecret::read(value) {
+                Ok(external_secret) => self.external_secrets.push(external_secret),
+                Err(found) => of_external_secrets.extend(found),
+            },
             kind => refuse_kind(kind, violations),
         }
     }
@@ -120,20 +136,6 @@ fn refuse_kind(kind: &str, violations: &mut Violations) {
         None => format!("this command knows {}", KNOWN.join(", ")),
     };
     violations.push_with_hint("kind", format_args!("'{}' is not known here", shown(kind)), hint);
-}
-
-/// An `ExternalSecret` is an input; only a form that never shipped is pointed out.
-fn check_external_secret(value: &Value, violations: &mut Violations) {
-    let entries = value.pointer("/spec/dataFrom").and_then(Value::as_array);
-    for (index, entry) in entries.into_iter().flatten().enumerate() {
-        if entry.pointer("/sourceRef/generator").is_some() {
-            violations.push_with_hint(
-                format!("spec.dataFrom[{index}].sourceRef.generator"),
-                "is not a field: a generator cannot stand inline",
-                "make it a document of its own and name it in sourceRef.generatorRef",
-            );
-        }
-    }
 }
 
 /// A text that is not YAML.

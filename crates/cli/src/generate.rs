@@ -1,10 +1,14 @@
 //! `generate`: runs the generators of a manifest and prints their output keys.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
-use rolecall_engine::mint::Minted;
+use rolecall_engine::grant::Grant;
+use rolecall_engine::mint::Minter;
 use rolecall_engine::output::{KeyMap, generator_keys, key_lines, pretty};
-use rolecall_engine::render::Text;
+use rolecall_engine::plan::Plan;
+use rolecall_engine::render::{SecretObject, Text};
+use rolecall_engine::session::Issued;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
@@ -12,6 +16,7 @@ use crate::args::{GenerateArgs, GenerateOutput};
 use crate::door::{Door, unexpected};
 use crate::grants::{Planned, full_name, plan_files};
 use crate::report::Failure;
+use crate::secrets::plan_secrets;
 use crate::settings::Settings;
 use crate::terminal::Terminal;
 
@@ -28,7 +33,14 @@ pub(crate) async fn run(
 }
 
 async fn answer(args: &GenerateArgs, settings: &Settings, door: &Door) -> Result<Text, Failure> {
-    let planned = plan_files(&args.grants.files, &args.grants.choice, settings, door).await?;
+    let (files, choice) = (&args.grants.files, &args.grants.choice);
+    if args.output == GenerateOutput::Secret {
+        let planned = plan_secrets(files, choice, settings, door).await?;
+        let minter = door.minter(Arc::clone(&planned.inputs));
+        let issued = mint(&planned.grants, &minter, door).await?;
+        return documents(&planned.render(issued, door)?);
+    }
+    let planned = plan_files(files, choice, settings, door).await?;
     let names = distinct_names(&planned);
     if args.output == GenerateOutput::Keys && names.len() > 1 {
         return Err(Failure::usage("the files hold several grants, and keys prints one")
@@ -36,28 +48,47 @@ async fn answer(args: &GenerateArgs, settings: &Settings, door: &Door) -> Result
             .hint("or print all of them with -o json or -o yaml"));
     }
     let minter = door.minter(planned.inputs);
-    let mut minted = Vec::new();
-    for (grant, plan) in &planned.grants {
-        // Nothing is printed before all of them are there.
-        match door.mint(&minter, plan).await {
-            Ok(session) => minted.push(session),
-            Err(failure) if planned.grants.len() > 1 => {
-                return Err(failure.about(&full_name(grant)));
-            }
+    let issued = mint(&planned.grants, &minter, door).await?;
+    encode(&names, &issued, args.output)
+}
+
+/// Runs every plan: nothing is printed before all of them are there.
+async fn mint(
+    grants: &[(Grant, Plan)],
+    minter: &Minter,
+    door: &Door,
+) -> Result<Vec<Issued>, Failure> {
+    let mut issued = Vec::new();
+    for (grant, plan) in grants {
+        match door.mint(minter, plan).await {
+            Ok(minted) => issued.push(minted.issued),
+            Err(failure) if grants.len() > 1 => return Err(failure.about(&full_name(grant))),
             Err(failure) => return Err(failure),
         }
     }
     minter.drain().await;
-    encode(&names, &minted, args.output)
+    Ok(issued)
 }
 
-fn encode(names: &[String], minted: &[Minted], output: GenerateOutput) -> Result<Text, Failure> {
-    match (minted, output) {
-        ([only], GenerateOutput::Keys) => Ok(key_lines(&generator_keys(&only.issued))),
-        ([only], output) => map(&KeyMap(&only.issued), output),
+/// Objects for `kubectl apply`, one document after the other.
+fn documents(secrets: &[SecretObject]) -> Result<Text, Failure> {
+    let mut text = Zeroizing::new(String::with_capacity(ROOM));
+    for (index, secret) in secrets.iter().enumerate() {
+        if index > 0 {
+            text.push_str("---\n");
+        }
+        serde_saphyr::to_fmt_writer(&mut *text, secret).map_err(|error| unexpected(&error))?;
+    }
+    Ok(text)
+}
+
+fn encode(names: &[String], issued: &[Issued], output: GenerateOutput) -> Result<Text, Failure> {
+    match (issued, output) {
+        ([only], GenerateOutput::Keys) => Ok(key_lines(&generator_keys(only))),
+        ([only], output) => map(&KeyMap(only), output),
         (several, output) => {
-            let sessions = several.iter().map(|minted| KeyMap(&minted.issued));
-            let by_name: BTreeMap<&String, KeyMap<'_>> = names.iter().zip(sessions).collect();
+            let maps = several.iter().map(KeyMap);
+            let by_name: BTreeMap<&String, KeyMap<'_>> = names.iter().zip(maps).collect();
             map(&by_name, output)
         }
     }
@@ -81,7 +112,7 @@ fn distinct_names(planned: &Planned) -> Vec<String> {
     for (grant, _) in &planned.grants {
         *count.entry(&grant.name).or_default() += 1;
     }
-    let name = |(grant, _): &(rolecall_engine::grant::Grant, _)| {
+    let name = |(grant, _): &(Grant, _)| {
         if count.get(grant.name.as_str()) == Some(&1) {
             grant.name.clone()
         } else {

@@ -8,10 +8,11 @@ use rolecall_engine::error::SourceError;
 use rolecall_engine::grant::{Ask, Auth, Grant, RegistryTokenSpec, ServiceAccountRef};
 use rolecall_engine::plan::{Plan, SourceSpec, Start, TokenFrom, share_mfa};
 use rolecall_engine::region::Region;
-use rolecall_engine::request::RoleRequest;
-use rolecall_engine::violation::{Violations, nearest};
+use rolecall_engine::request::{RoleRequest, SessionName};
+use rolecall_engine::violation::Violations;
 
 use crate::args::GrantChoiceArgs;
+use crate::choice::choose;
 use crate::documents::Documents;
 use crate::door::Door;
 use crate::inputs::{Inputs, TokenInput};
@@ -27,6 +28,14 @@ pub(crate) struct Planned {
     pub(crate) inputs: Arc<Inputs>,
 }
 
+/// One generator that is to run.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    pub(crate) grant: Grant,
+    /// The name of its session, where the grant gives none.
+    pub(crate) session_name: SessionName,
+}
+
 /// Reads the files, chooses the grants and plans them.
 pub(crate) async fn plan_files(
     files: &[PathBuf],
@@ -34,43 +43,45 @@ pub(crate) async fn plan_files(
     settings: &Settings,
     door: &Door,
 ) -> Result<Planned, Failure> {
-    let invalid = |violations: &Violations| {
-        Failure::violations("the input is not valid", violations)
-            .or_hint("the fields and their bounds are in docs/reference/manifests.md")
-    };
     let mut violations = door.problems();
-    let Documents { grants, mut inputs } = Documents::read(files, door.dialect, &mut violations);
-    inputs.secrets_dir.clone_from(&choice.secrets_dir);
+    let Documents { grants, inputs, .. } = Documents::read(files, door.dialect, &mut violations);
     // Where a document is wrong, the choice among the rest would only confuse.
-    let chosen = match choose(grants, choice.name.as_deref()) {
+    if grants.is_empty() && violations.is_empty() {
+        return Err(Failure::usage("the files hold no grant").hint(
+            "a grant is a document of kind STSAssumeRoleToken, STSSessionToken, \
+             ECRAuthorizationToken or ClusterGenerator; -o secret runs ExternalSecrets",
+        ));
+    }
+    let chosen = match choose(grants, choice.name.as_deref(), full_name, "grant") {
         Err(failure) if violations.is_empty() => return Err(failure),
         chosen => chosen.unwrap_or_default(),
     };
-    let needs_token = |grant: &Grant| match grant.auth() {
-        Some(Auth::ServiceAccount(_)) => true,
-        Some(Auth::Keys(_)) => false,
-        None => door.token.is_some(),
-    };
-    if chosen.iter().any(needs_token) {
-        let variable = settings.web_identity_token_file.as_ref();
-        let variable = variable.filter(|_| door.emulation.is_none() && door.token.is_none());
-        inputs.token = match variable {
-            Some(path) => Some(TokenInput::read(TokenFrom::File(path.clone())).await),
-            None => door.token.clone(),
-        };
-    } else if let Some(flag) = door.asker.flag.filter(|_| door.token.is_some())
-        && violations.is_empty()
-    {
-        violations.push(flag, "is not used: every grant has a secretRef");
-    }
+    let asked = chosen.into_iter().map(|grant| {
+        let session_name = grant.default_session_name();
+        Asked { grant, session_name }
+    });
+    plan_all(asked.collect(), inputs, choice, settings, door, violations).await
+}
+
+/// Plans what was chosen; `violations` is what was wrong before.
+pub(crate) async fn plan_all(
+    asked: Vec<Asked>,
+    mut inputs: Inputs,
+    choice: &GrantChoiceArgs,
+    settings: &Settings,
+    door: &Door,
+    mut violations: Violations,
+) -> Result<Planned, Failure> {
+    inputs.secrets_dir.clone_from(&choice.secrets_dir);
+    inputs.token = token_for(&asked, settings, door, &mut violations).await;
     let planner = Planner { door, inputs: &inputs };
     let mut grants = Vec::new();
-    for grant in chosen {
-        for warning in &grant.warnings {
-            door.terminal.warn(&format!("{}: {warning}", full_name(&grant)));
+    for asked in asked {
+        for warning in &asked.grant.warnings {
+            door.terminal.warn(&format!("{}: {warning}", full_name(&asked.grant)));
         }
-        if let Some(plan) = planner.plan(&grant, &mut violations) {
-            grants.push((grant, plan));
+        if let Some(plan) = planner.plan(&asked, &mut violations) {
+            grants.push((asked.grant, plan));
         }
     }
     share_mfa(grants.iter_mut().map(|(_, plan)| plan));
@@ -78,37 +89,44 @@ pub(crate) async fn plan_files(
         planner.check(grant, plan, &mut violations);
     }
     door.check_codes(grants.iter().map(|(_, plan)| plan), &mut violations);
-    let grants = violations.into_result(Some(grants)).map_err(|found| invalid(&found))?;
+    let grants = violations.into_result(Some(grants)).map_err(|found| {
+        Failure::violations("the input is not valid", &found)
+            .or_hint("the fields and their bounds are in docs/reference/manifests.md")
+    })?;
     Ok(Planned { grants, inputs: Arc::new(inputs) })
+}
+
+/// The token that the grants need, if one does; a flag's token that none needs is a violation.
+async fn token_for(
+    asked: &[Asked],
+    settings: &Settings,
+    door: &Door,
+    violations: &mut Violations,
+) -> Option<TokenInput> {
+    let needs_token = |asked: &Asked| match asked.grant.auth() {
+        Some(Auth::ServiceAccount(_)) => true,
+        Some(Auth::Keys(_)) => false,
+        None => door.token.is_some(),
+    };
+    if asked.iter().any(needs_token) {
+        let variable = settings.web_identity_token_file.as_ref();
+        let variable = variable.filter(|_| door.emulation.is_none() && door.token.is_none());
+        return match variable {
+            Some(path) => Some(TokenInput::read(TokenFrom::File(path.clone())).await),
+            None => door.token.clone(),
+        };
+    }
+    if let Some(flag) = door.asker.flag.filter(|_| door.token.is_some())
+        && violations.is_empty()
+    {
+        violations.push(flag, "is not used: every grant has a secretRef");
+    }
+    None
 }
 
 /// `NAMESPACE/NAME`.
 pub(crate) fn full_name(grant: &Grant) -> String {
     format!("{}/{}", grant.namespace, grant.name)
-}
-
-fn choose(grants: Vec<Grant>, name: Option<&str>) -> Result<Vec<Grant>, Failure> {
-    if grants.is_empty() {
-        return Err(Failure::usage("the files hold no grant")
-            .hint("a grant is a document of kind STSAssumeRoleToken, STSSessionToken or ECRAuthorizationToken"));
-    }
-    let Some(name) = name else { return Ok(grants) };
-    let names: Vec<String> = grants.iter().map(full_name).collect();
-    let chosen: Vec<Grant> =
-        grants.into_iter().filter(|grant| grant.name == name || full_name(grant) == name).collect();
-    match chosen.len() {
-        0 => {
-            let failure = Failure::usage(format!("the files hold no grant named {name}"));
-            let near = nearest(name, names.iter().filter_map(|full| full.rsplit('/').next()));
-            Err(match near {
-                Some(near) => failure.hint(format!("did you mean {near}?")),
-                None => failure.hint(format!("there are: {}", names.join(", "))),
-            })
-        }
-        1 => Ok(chosen),
-        _ => Err(Failure::usage(format!("the files hold several grants named {name}"))
-            .hint("write NAMESPACE/NAME")),
-    }
 }
 
 struct Planner<'a> {
@@ -117,12 +135,13 @@ struct Planner<'a> {
 }
 
 impl Planner<'_> {
-    fn plan(&self, grant: &Grant, violations: &mut Violations) -> Option<Plan> {
+    fn plan(&self, asked: &Asked, violations: &mut Violations) -> Option<Plan> {
+        let grant = &asked.grant;
         let at = |field: &str| format!("{} {field}", full_name(grant));
         let region = self.door.region_of(grant.region(), &at("spec.region"), violations);
         let start = self.start(grant, violations);
         let (region, start) = region.zip(start)?;
-        let plan = assemble(grant, region, start, &at("spec.role"), violations)?;
+        let plan = assemble(asked, region, start, &at("spec.role"), violations)?;
         if grant.auth().is_some() {
             return Some(plan);
         }
@@ -202,17 +221,16 @@ impl Planner<'_> {
 }
 
 fn assemble(
-    grant: &Grant,
+    Asked { grant, session_name: name }: &Asked,
     region: Region,
     start: Start,
     role_path: &str,
     violations: &mut Violations,
 ) -> Option<Plan> {
     let is_token = matches!(start.source, SourceSpec::Token { .. });
-    let name = grant.default_session_name();
     match &grant.ask {
         Ask::AssumeRole(spec) => {
-            let (via, last) = spec.requests(&name);
+            let (via, last) = spec.requests(name);
             plan_hops(region, start, via, last, role_path, violations)
         }
         Ask::SessionToken(_) if is_token => {
@@ -222,7 +240,7 @@ fn assemble(
         }
         Ask::SessionToken(spec) => Some(Plan::session_token(region, start, spec.request.clone())),
         Ask::RegistryToken(RegistryTokenSpec { role: Some(role), registry, .. }) => {
-            let request = RoleRequest::new(role.clone(), name);
+            let request = RoleRequest::new(role.clone(), name.clone());
             let plan = plan_hops(region, start, Vec::new(), request, role_path, violations)?;
             Some(plan.then_registry_token(*registry))
         }

@@ -6,6 +6,7 @@
 mod args;
 mod asker;
 mod assume;
+mod choice;
 mod clock;
 mod documents;
 mod door;
@@ -21,6 +22,7 @@ mod place;
 mod planning;
 mod report;
 mod request;
+mod secrets;
 mod settings;
 mod signals;
 mod source;
