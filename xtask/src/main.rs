@@ -23,7 +23,7 @@ enum Command {
     Test,
     /// The gate of a landing: test, then formatting, lints, docs, dependencies, outside judges
     Ci,
-    /// The AWS CLI and boto3 as clients of our emulator
+    /// The AWS CLI and boto3 as clients of our emulator, and ministack as server of our client
     Judge,
     /// Ratios against a named peer, measured in the same run
     Bench {
