@@ -1,5 +1,5 @@
-//! Outside judges: programs that are not ours, as clients of our emulator and as servers of our
-//! client.
+//! Outside judges: programs that are not ours, as clients of our emulator, as servers of our client,
+//! and as readers of the same files.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -14,7 +14,8 @@ pub(crate) fn judge_all() -> Result<()> {
     run(&mut cargo(&["build", "--locked", "--package", "rolecall"]))?;
     let program = target()?.join("debug").join("rolecall");
     judge_emulator(&program)?;
-    judge_client(&program)
+    judge_client(&program)?;
+    judge_config_files()
 }
 
 /// The AWS CLI and boto3 against the built-in world.
@@ -28,6 +29,16 @@ fn judge_emulator(program: &Path) -> Result<()> {
 fn judge_client(program: &Path) -> Result<()> {
     say("our client against ministack");
     run(judge("judge_ministack.py")?.arg(program).arg(python(&[MINISTACK])?))
+}
+
+/// What we read in the AWS config files, beside botocore.
+fn judge_config_files() -> Result<()> {
+    say("our reading of config files against botocore");
+    run(&mut cargo(&["build", "--locked", "--package", "rolecall-aws", "--example", "profile"]))?;
+    let rows = root().join("crates/aws/tests/data/config-files.jsonl");
+    let differences = root().join("xtask/python/config_differences.json");
+    let reader = target()?.join("debug/examples/profile");
+    run(judge("judge_config.py")?.args([rows, differences, reader]))
 }
 
 /// A script of `xtask/python`, with the packages of [`PACKAGES`].
