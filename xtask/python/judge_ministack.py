@@ -9,13 +9,10 @@ there is no check of them here. Clock skew is left out: nothing here can turn ro
 """
 
 import base64
-import contextlib
-import http.client
 import json
 import os
 import shlex
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -26,11 +23,11 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from checks import run_all
+from ministack_server import ministack, wait_until
 
 ROLECALL, MINISTACK_PYTHON = sys.argv[1:]
 ACCOUNT = "123456789012"
 ISSUER = "oidc.judge.example"
-START_SECONDS = 60
 EXPIRY_SECONDS = 30
 
 
@@ -40,61 +37,6 @@ def role(name):
 
 def session_arn(name):
     return f"arn:aws:sts::{ACCOUNT}:assumed-role/{name}/judge"
-
-
-def wait_until(happened, seconds, what):
-    """Asks until the answer is yes. The bound only ends a judge that would hang."""
-    end = time.monotonic() + seconds
-    while not happened():
-        if time.monotonic() > end:
-            raise AssertionError(f"not within {seconds} s: {what}")
-        time.sleep(0.05)
-
-
-@contextlib.contextmanager
-def ministack(folder):
-    """Runs ministack on a free port of loopback, and ends it."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    environment = {
-        "PATH": os.environ["PATH"], "HOME": folder, "TMPDIR": folder,
-        "AUTH": "true", "MINISTACK_ACCOUNT_ID": ACCOUNT, "GATEWAY_PORT": str(port),
-        # Without it ministack listens on every interface.
-        "BIND_HOST": "127.0.0.1",
-        # It removes containers that it takes for its own: let it find no Docker.
-        "DOCKER_HOST": f"unix://{folder}/no-docker",
-        # Listeners of its own on fixed ports.
-        "IOT_MTLS_ENABLED": "0", "SFTP_ENABLED": "0",
-    }
-    log = os.path.join(folder, "ministack.log")
-    with open(log, "wb") as sink:
-        server = subprocess.Popen([MINISTACK_PYTHON, "-m", "ministack"], cwd=folder,
-                                  env=environment, stdout=sink, stderr=subprocess.STDOUT)
-
-    def answers():
-        if server.poll() is not None:
-            with open(log, encoding="utf-8") as text:
-                raise AssertionError(f"ministack ended with {server.returncode}:\n{text.read()}")
-        asked = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-        try:
-            asked.request("GET", "/_ministack/health")
-            return asked.getresponse().status == 200
-        except (OSError, http.client.HTTPException):
-            return False
-        finally:
-            asked.close()
-
-    try:
-        wait_until(answers, START_SECONDS, "ministack answers")
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.terminate()
-        try:
-            server.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait()
 
 
 def client(service, keys=None):
@@ -396,7 +338,7 @@ os.environ["NO_PROXY"] = "127.0.0.1"
 # An end from outside ends ministack too.
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
 
-with tempfile.TemporaryDirectory() as FOLDER, ministack(FOLDER) as URL:
+with tempfile.TemporaryDirectory() as FOLDER, ministack(MINISTACK_PYTHON, FOLDER, ACCOUNT) as URL:
     SECRETS = []
     ANN = remember(make_world())
     run_all([
