@@ -66,7 +66,8 @@ def make_role(iam, name, principal, *actions, may_assume=False, **conditions):
 
 
 # AWS needs no such policy where a trust policy of the same account names the caller. ministack
-# refuses a caller without one ("because no identity-based policy allows the sts:AssumeRole action").
+# refuses a caller without one ("because no identity-based policy allows the sts:AssumeRole
+# action").
 MAY_ASSUME = policy({"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "*"})
 
 
@@ -172,7 +173,7 @@ def static_keys_assume_a_role():
     delivered(assume("plain"), session_arn("plain"))
 
 
-def every_optional_parameter_is_accepted():
+def optional_parameters_are_accepted():
     inline = policy({"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"})
     delivered(assume("plain", "--policy", inline, "--duration", "12h", "--source-identity", "ann",
                      "--policy-arn", "arn:aws:iam::aws:policy/ReadOnlyAccess"),
@@ -264,8 +265,9 @@ def a_session_token_is_not_asked_for_with_session_keys():
     # We know it before the call, from the Secret and from the environment.
     hub = delivered(assume("hub"), session_arn("hub"))
     words = "cannot call GetSessionToken with temporary credentials"
-    refused(rolecall("generate", "-f", manifest({"region": "eu-west-1"}, hub)), words, status=2)
-    refused(rolecall("generate", "-f", manifest({"region": "eu-west-1"}), keys=hub), words, status=2)
+    spec = {"region": "eu-west-1"}
+    refused(rolecall("generate", "-f", manifest(spec, hub)), words, status=2)
+    refused(rolecall("generate", "-f", manifest(spec), keys=hub), words, status=2)
 
 
 def a_wrong_secret_is_refused():
@@ -342,7 +344,7 @@ with tempfile.TemporaryDirectory() as FOLDER, ministack(MINISTACK_PYTHON, FOLDER
     SECRETS = []
     ANN = remember(make_world())
     run_all([
-        static_keys_assume_a_role, every_optional_parameter_is_accepted,
+        static_keys_assume_a_role, optional_parameters_are_accepted,
         a_right_external_id_is_accepted, a_wrong_external_id_is_refused,
         a_missing_external_id_is_refused, a_missing_role_is_refused,
         a_chain_ends_at_its_last_role, a_refused_chain_names_the_role_to_trust,
