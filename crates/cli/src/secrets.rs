@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rolecall_engine::grant::{ExternalSecret, Grant};
 use rolecall_engine::output::generator_keys;
 use rolecall_engine::plan::Plan;
-use rolecall_engine::render::{SecretObject, rewrite};
+use rolecall_engine::render::{SecretObject, Text, rewrite};
 use rolecall_engine::session::Issued;
 use rolecall_engine::violation::Violations;
 
@@ -114,6 +114,12 @@ fn entries_of(
             violations.push_with_hint(path, problem, hint);
             continue;
         };
+        // Keys are known before any call, and so is what becomes of them.
+        let keys = grant.ask.output_keys().iter().map(|key| ((*key).to_owned(), Text::default()));
+        if let Err(error) = rewrite(keys.collect(), &entry.rewrites) {
+            let path = format!("{} spec.dataFrom[{index}].rewrite", full_name(external_secret));
+            violations.push_with_hint(path, &error, error.hint());
+        }
         let mut grant = grant.clone();
         grant.namespace.clone_from(namespace);
         asked.push(Asked { grant, session_name: external_secret.session_name() });

@@ -31,7 +31,7 @@ pub use session_token::SessionTokenSpec;
 use crate::arn::{Dialect, RoleArn};
 use crate::fields::Fields;
 use crate::region::Region;
-use crate::request::{RoleRequest, SessionName};
+use crate::request::{Registry, RoleRequest, SessionName};
 use crate::violation::{Violations, shown};
 
 /// The API group and version of the generators.
@@ -181,6 +181,21 @@ impl Ask {
             REGISTRY_TOKEN_KIND => RegistryTokenSpec::read(spec, dialect, warnings, violations)
                 .map(Self::RegistryToken),
             _ => AssumeRoleSpec::read(spec, dialect, warnings, violations).map(Self::AssumeRole),
+        }
+    }
+
+    /// The keys that it gives, as ESO names them.
+    pub fn output_keys(&self) -> &'static [&'static str] {
+        match self {
+            Self::AssumeRole(_) | Self::SessionToken(_) => {
+                &["access_key_id", "secret_access_key", "session_token", "expiration"]
+            }
+            Self::RegistryToken(RegistryTokenSpec { registry: Registry::Private, .. }) => {
+                &["username", "password", "proxy_endpoint", "expires_at"]
+            }
+            Self::RegistryToken(RegistryTokenSpec { registry: Registry::Public, .. }) => {
+                &["username", "password", "expires_at"]
+            }
         }
     }
 

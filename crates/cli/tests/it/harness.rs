@@ -44,7 +44,15 @@ impl Sts {
         Self::with(World::builtin().unwrap(), by)
     }
 
+    pub(crate) fn over_tls() -> Self {
+        Self::start_with(World::builtin().unwrap(), SignedDuration::ZERO, Transport::Https)
+    }
+
     pub(crate) fn with(world: World, ahead: SignedDuration) -> Self {
+        Self::start_with(world, ahead, Transport::Http)
+    }
+
+    fn start_with(world: World, ahead: SignedDuration, transport: Transport) -> Self {
         let users = world.users();
         let alice = users.iter().find(|user| user.access_key_id == ALICE_KEY_ID).unwrap();
         let alice_secret = alice.secret_access_key.clone();
@@ -52,7 +60,7 @@ impl Sts {
         let clock: Arc<dyn Fn() -> Timestamp + Send + Sync> =
             Arc::new(move || Timestamp::now() + ahead);
         let listen = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
-        let options = Options { listen, transport: Transport::Http, clock };
+        let options = Options { listen, transport, clock };
         let emulator = wait(Emulator::start(world, options)).unwrap();
         Self { emulator, alice_secret }
     }

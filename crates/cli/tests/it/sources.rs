@@ -276,3 +276,80 @@ fn token() -> String {
 fn now() -> jiff::Timestamp {
     jiff::Timestamp::now()
 }
+
+/// The throw-away CA of an emulator that serves TLS is trusted where it is named, and nowhere else.
+#[test]
+fn a_ca_bundle_is_trusted_in_place_of_the_machines_roots() {
+    let sts = Sts::over_tls();
+    let mut case = with_files(&sts, "[profile app]\nregion = eu-west-1\nca_bundle = ca.pem\n[default]\nregion = eu-west-1\n");
+    case.file("ca.pem", sts.emulator.ca_certificate().unwrap());
+    case.env("AWS_ACCESS_KEY_ID", ALICE_KEY_ID).env("AWS_SECRET_ACCESS_KEY", &sts.alice_secret);
+    succeeds(&case, &sts, &["assume", HUB, "--ca-bundle", "ca.pem"]);
+    case.env("AWS_PROFILE", "app");
+    succeeds(&case, &sts, &["assume", HUB]);
+    case.unset("AWS_PROFILE");
+    let ran = case.run(&["assume", HUB], Sink::None);
+    assert_eq!(ran.status, 4, "{}", ran.stderr);
+    case.env("AWS_CA_BUNDLE", "ca.pem");
+    succeeds(&case, &sts, &["assume", HUB]);
+}
+
+const PULL: &str = "\
+apiVersion: external-secrets.io/v1beta1
+kind: ExternalSecret
+metadata: {name: pull, namespace: team-a}
+spec:
+  target: {name: registry}
+  dataFrom:
+    - sourceRef: {generatorRef: {kind: ClusterGenerator, name: shared}}
+      rewrite: [{regexp: {source: '^(.*)$', target: 'ecr_$1'}}]
+---
+apiVersion: generators.external-secrets.io/v1alpha1
+kind: ClusterGenerator
+metadata: {name: shared}
+spec:
+  kind: ECRAuthorizationToken
+  generator:
+    ecrAuthorizationTokenSpec: {region: eu-west-1, role: \"arn:aws:iam::111122223333:role/puller\"}
+";
+
+#[test]
+fn an_external_secret_gives_the_secret_it_would_write() {
+    let sts = Sts::start();
+    let mut case = sts.alice();
+    case.file("pull.yaml", PULL);
+    let ran = case.run(&["generate", "-f", "pull.yaml", "-o", "secret", "-v"], Sink::Stdout);
+    assert_eq!(ran.status, 0, "{}", ran.stderr);
+    sts.add_canaries(&mut case);
+    case.search(&ran, Sink::Stdout);
+    // The session has the name that it has in a cluster.
+    assert!(ran.stderr.contains("assumed-role/puller/team-a.pull until"), "{}", ran.stderr);
+    let object: serde_json::Value = serde_saphyr::from_str(&ran.stdout).unwrap();
+    assert_eq!(object["metadata"]["name"], "registry");
+    assert_eq!(object["metadata"]["namespace"], "team-a");
+    let mut keys: Vec<&String> = object["data"].as_object().unwrap().keys().collect();
+    keys.sort();
+    assert_eq!(keys, ["ecr_expires_at", "ecr_password", "ecr_proxy_endpoint", "ecr_username"]);
+    assert_eq!(object["data"]["ecr_username"], "QVdT");
+}
+
+#[test]
+fn registries_give_the_keys_of_eso() {
+    let sts = Sts::start();
+    let mut case = sts.alice();
+    let grant = |scope: &str| {
+        format!(
+            "apiVersion: generators.external-secrets.io/v1alpha1\nkind: ECRAuthorizationToken\n\
+             metadata: {{name: pull}}\nspec: {{region: eu-central-1, scope: {scope}}}\n"
+        )
+    };
+    case.file("private.yaml", grant("private")).file("public.yaml", grant("public"));
+    let (stdout, _) = succeeds(&case, &sts, &["generate", "-f", "private.yaml"]);
+    assert!(stdout.starts_with("username=AWS\npassword="), "another shape");
+    let host = "proxy_endpoint=https://111122223333.dkr.ecr.eu-central-1.amazonaws.com\n";
+    assert!(stdout.contains(host), "another host");
+    let (stdout, stderr) = succeeds(&case, &sts, &["generate", "-f", "public.yaml", "-v"]);
+    assert!(!stdout.contains("proxy_endpoint") && stdout.contains("\nexpires_at="), "{stderr}");
+    // Public ECR answers there only, whatever the region of the grant.
+    assert!(stderr.contains("GetAuthorizationToken in us-east-1"), "{stderr}");
+}
