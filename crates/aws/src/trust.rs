@@ -11,6 +11,7 @@ use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 use aws_smithy_http_client::{Builder, Connector};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
@@ -52,7 +53,7 @@ impl CaBundle {
         Builder::new().build_with_connector_fn(move |settings, components| {
             let mut builder = Connector::builder();
             builder.set_connector_settings(settings.cloned());
-            builder.set_sleep_impl(components.and_then(|found| found.sleep_impl()));
+            builder.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
             builder.set_proxy_config(Some(ProxyConfig::from_env()));
             let mut builder = builder.tls_provider(Provider::Rustls(CryptoMode::AwsLc));
             if let Some(context) = &context {

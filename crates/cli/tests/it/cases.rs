@@ -12,6 +12,7 @@ use crate::harness::{Case, Sink, Sts};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a line of the data")]
 struct BadInput {
     name: String,
     args: Vec<String>,
