@@ -19,6 +19,8 @@ mod inputs;
 mod mfa;
 mod place;
 mod planning;
+#[cfg(test)]
+mod reference;
 mod report;
 mod request;
 mod settings;
