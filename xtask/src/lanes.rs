@@ -45,6 +45,13 @@ pub(crate) fn format() -> Result<()> {
     run(&mut cargo(&["fmt", "--all"]))
 }
 
+/// Writes `docs/reference/cli.md` from the flags, by the test that otherwise compares it.
+pub(crate) fn generate() -> Result<()> {
+    let arguments = ["test", "--locked", "--package", "rolecall", "--bin", "rolecall"];
+    let mut write = cargo(&arguments);
+    run(write.arg("reference::the_page_is_what_the_flags_say").env("ROLECALL_GEN", "1"))
+}
+
 fn lane(name: &str, work: impl FnOnce() -> Result<()>) -> Result<()> {
     say(&format!("── {name}"));
     #[expect(clippy::disallowed_methods, reason = "a person wants to know how long a lane took")]

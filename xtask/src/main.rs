@@ -33,6 +33,8 @@ enum Command {
     },
     /// Format the code
     Fmt,
+    /// Write the generated pages of docs/ anew; `test` fails where they are not what this writes
+    Gen,
     /// Run one program and print what it took: a part of `bench`
     #[command(hide = true)]
     Measure {
@@ -58,6 +60,7 @@ fn main() -> ExitCode {
         Command::Judge => judge::judge_all(),
         Command::Bench { name: Bench::Cli { runs } } => bench::cli(runs),
         Command::Fmt => lanes::format(),
+        Command::Gen => lanes::generate(),
         Command::Measure { words } => bench::measure(&words),
     };
     match done {

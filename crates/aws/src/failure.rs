@@ -16,7 +16,7 @@ use aws_smithy_runtime_api::client::retries::classifiers::RetryClassifierPriorit
 use aws_smithy_runtime_api::http::Response;
 use aws_smithy_xml::decode::{Document, ScopedDecoder, try_data};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
-use rolecall_engine::error::{Class, CallFailure, classify};
+use rolecall_engine::error::{CallFailure, Class, classify};
 
 /// The services, as messages name them.
 pub(crate) const STS: &str = "STS";

@@ -6,8 +6,8 @@
 //! is dropped.
 
 mod client;
-mod container;
 pub mod command;
+mod container;
 mod ecr;
 mod endpoint;
 mod failure;
@@ -21,8 +21,8 @@ mod sts;
 mod trust;
 mod whole;
 
-pub use endpoint::{Destination, Endpoint, InvalidEndpoint, PlainHttp};
 pub use client::AwsClient;
+pub use endpoint::{Destination, Endpoint, InvalidEndpoint, PlainHttp};
 pub use network::Network;
 pub use shared_config::{
     ChainOptions, ConfigFiles, Endpoints, Profile, ProfileChain, ProfileSettings, SharedConfig,

@@ -84,8 +84,8 @@ impl SharedConfig {
             Err(error) if is_absent(&error) => return Ok(()),
             Err(error) => return Err(unreadable(format!("cannot be read: {error}"))),
         };
-        let groups =
-            syntax::parse(&text, kind).map_err(|error| unreadable(format!("is broken, {error}")))?;
+        let groups = syntax::parse(&text, kind)
+            .map_err(|error| unreadable(format!("is broken, {error}")))?;
         self.merge(groups, path);
         Ok(())
     }

@@ -72,11 +72,7 @@ impl Machine {
         }
     }
 
-    async fn profile(
-        &self,
-        name: &str,
-        config: &ProviderConfig,
-    ) -> Result<Identity, SourceError> {
+    async fn profile(&self, name: &str, config: &ProviderConfig) -> Result<Identity, SourceError> {
         let files = SharedConfig::load(&self.files)?;
         let (own, _) = files.own(files.profile(name)?)?;
         if let Some(result) = sso::keys(name, &own, config).await {
@@ -142,7 +138,10 @@ pub(crate) async fn within(
 }
 
 /// What a provider of the SDK found.
-pub(crate) fn identity(credentials: &SdkCredentials, origin: String) -> Result<Identity, SourceError> {
+pub(crate) fn identity(
+    credentials: &SdkCredentials,
+    origin: String,
+) -> Result<Identity, SourceError> {
     keys_of(
         credentials.access_key_id().to_owned(),
         SecretString::from(credentials.secret_access_key()),

@@ -8,9 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_credential_types::Credentials as SdkCredentials;
 use aws_sdk_sts::Client;
-use aws_sdk_sts::config::{
-    Builder, Config, SharedCredentialsProvider,
-};
+use aws_sdk_sts::config::{Builder, Config, SharedCredentialsProvider};
 use aws_sdk_sts::operation::RequestId;
 use aws_sdk_sts::operation::assume_role::AssumeRoleError;
 use aws_sdk_sts::operation::assume_role_with_web_identity::AssumeRoleWithWebIdentityError;

@@ -95,9 +95,7 @@ impl Choice<'_> {
         }
         match (self.args.source, self.args.profile.is_some()) {
             (Some(choice), _) => self.forced(choice, problems),
-            (None, true) => {
-                Asker { flag: Some("--profile"), ..self.profile(problems) }
-            }
+            (None, true) => Asker { flag: Some("--profile"), ..self.profile(problems) },
             (None, false) => self.default_chain(problems),
         }
     }
@@ -274,9 +272,9 @@ impl Choice<'_> {
 
 /// Where the flags say that the token is, and which flag it was.
 pub(crate) fn token_of(args: &crate::args::TokenArgs) -> Option<(TokenFrom, &'static str)> {
-    let file = args.web_identity_token_file.clone().map(TokenFrom::File);
-    let variable = args.web_identity_token_env.clone().map(TokenFrom::Variable);
-    let command = args.web_identity_command.clone().map(TokenFrom::Command);
+    let file = args.file.clone().map(TokenFrom::File);
+    let variable = args.variable.clone().map(TokenFrom::Variable);
+    let command = args.command.clone().map(TokenFrom::Command);
     file.map(|from| (from, "--web-identity-token-file"))
         .or(variable.map(|from| (from, "--web-identity-token-env")))
         .or(command.map(|from| (from, "--web-identity-command")))

@@ -75,10 +75,10 @@ impl Door {
             None => Self::real(args, settings, guards, terminal, problems),
         };
         let (given, device) = read_mfa(args, &mut door.problems);
-        door.has_mfa_flag = args.mfa.mfa_serial.is_some();
+        door.has_mfa_flag = args.mfa.serial.is_some();
         door.asker.device = device.or(door.asker.device.take());
-        let command = args.mfa.mfa_command.clone().or(door.asker.mfa_command.take());
-        door.codes = Arc::new(Codes::new(args.mfa.mfa_code.is_some(), given, command));
+        let command = args.mfa.command.clone().or(door.asker.mfa_command.take());
+        door.codes = Arc::new(Codes::new(args.mfa.code.is_some(), given, command));
         if let SourceSpec::Token { from, .. } = &door.asker.start.source
             && door.asker.flag.is_some()
             && token_of(&args.token).is_some()
@@ -98,10 +98,9 @@ impl Door {
         let own = args.place.region.as_deref();
         let region = own.and_then(|text| parse_region("--region", text, &mut problems));
         let asker = match token_of(&args.token) {
-            Some((from, flag)) => Asker {
-                flag: Some(flag),
-                ..Asker::of(SourceSpec::Token { from, account: None })
-            },
+            Some((from, flag)) => {
+                Asker { flag: Some(flag), ..Asker::of(SourceSpec::Token { from, account: None }) }
+            }
             None => Asker::of(SourceSpec::Ambient),
         };
         Ok(Self {
@@ -235,13 +234,10 @@ impl Door {
     /// Puts the ports together for this door.
     pub(crate) fn minter(&self, inputs: Arc<Inputs>) -> Minter {
         let ground = match (&self.emulation, &self.machine) {
-            (None, Some(machine)) => Ground::Machine {
-                machine: machine.clone(),
-                tried: self.asker.tried.clone(),
-            },
-            (emulation, _) => {
-                Ground::Emulated(emulation.as_ref().and_then(Emulation::ambient))
+            (None, Some(machine)) => {
+                Ground::Machine { machine: machine.clone(), tried: self.asker.tried.clone() }
             }
+            (emulation, _) => Ground::Emulated(emulation.as_ref().and_then(Emulation::ambient)),
         };
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let aws = AwsClient::new(self.network.clone(), Arc::clone(&clock));
@@ -347,16 +343,13 @@ fn load_config(
     config
 }
 
-fn read_mfa(
-    args: &SourceArgs,
-    problems: &mut Violations,
-) -> (Option<MfaCode>, Option<MfaSerial>) {
-    let MfaArgs { mfa_serial, mfa_code, .. } = &args.mfa;
-    let code = mfa_code.as_deref().and_then(|text| {
+fn read_mfa(args: &SourceArgs, problems: &mut Violations) -> (Option<MfaCode>, Option<MfaSerial>) {
+    let MfaArgs { serial, code, .. } = &args.mfa;
+    let code = code.as_deref().and_then(|text| {
         let code = MfaCode::parse(text);
         problems.keep("--mfa-code", code)
     });
-    let serial = mfa_serial.as_deref().and_then(|text| {
+    let serial = serial.as_deref().and_then(|text| {
         let serial = MfaSerial::parse(text);
         if text.contains(":user/") {
             let hint = "the device's ARN has :mfa/ where the user's has :user/";

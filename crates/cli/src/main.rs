@@ -20,6 +20,8 @@ mod inputs;
 mod mfa;
 mod place;
 mod planning;
+#[cfg(test)]
+mod reference;
 mod report;
 mod request;
 mod secrets;

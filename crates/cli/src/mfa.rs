@@ -44,7 +44,8 @@ impl Codes {
         };
         let can_ask = self.has_flag || self.command.is_some() || open_terminal().is_some();
         if !can_ask {
-            let problem = format_args!("{serial} needs its code, and there is no terminal to ask at");
+            let problem =
+                format_args!("{serial} needs its code, and there is no terminal to ask at");
             violations.push_with_hint("--mfa-code", problem, "give --mfa-code or --mfa-command");
         }
     }
@@ -77,8 +78,7 @@ async fn from_command(line: &str, serial: &MfaSerial) -> Result<MfaCode, SourceE
         class: Class::NoSource,
         hint: Some("it must print the six digits of the present code".to_owned()),
     };
-    let printed =
-        command::output(line, &[]).await.map_err(|error| failed(error.to_string()))?;
+    let printed = command::output(line, &[]).await.map_err(|error| failed(error.to_string()))?;
     MfaCode::parse(printed.trim()).map_err(|_| failed("printed no six digits".to_owned()))
 }
 
@@ -113,5 +113,9 @@ fn ask(serial: &MfaSerial) -> Option<MfaCode> {
 /// The terminal that this process was started from, for reading and for writing.
 fn open_terminal() -> Option<(File, File)> {
     let open = |path: &str| OpenOptions::new().read(true).write(true).open(path).ok();
-    if cfg!(windows) { open("CONIN$").zip(open("CONOUT$")) } else { open("/dev/tty").zip(open("/dev/tty")) }
+    if cfg!(windows) {
+        open("CONIN$").zip(open("CONOUT$"))
+    } else {
+        open("/dev/tty").zip(open("/dev/tty"))
+    }
 }

@@ -20,10 +20,7 @@ pub(crate) struct Place<'a> {
 impl<'a> Place<'a> {
     /// The endpoint of STS, and where it is named.
     pub(crate) fn sts_endpoint(&self) -> Option<(&'static str, &'a str)> {
-        self.endpoint(
-            self.settings.endpoints.sts.as_ref(),
-            self.profile.endpoints.sts.as_deref(),
-        )
+        self.endpoint(self.settings.endpoints.sts.as_ref(), self.profile.endpoints.sts.as_deref())
     }
 
     fn endpoint(

@@ -45,7 +45,9 @@ impl DoorSource {
             (SourceSpec::Token { from, .. }, _) => {
                 // Read anew at each use; what can be read once only, was.
                 let token = match (&self.inputs.token, from) {
-                    (Some(read), TokenFrom::File(file)) if read.from == *from && !file.is_file() => {
+                    (Some(read), TokenFrom::File(file))
+                        if read.from == *from && !file.is_file() =>
+                    {
                         read.first.clone()?
                     }
                     _ => read_token(from).await?,

@@ -138,7 +138,8 @@ impl<'a> Walk<'a> {
                 }
                 (None, None) => {
                     let hint = "say who assumes it: source_profile = NAME, or credential_source";
-                    let problem = "has a role_arn, and neither source_profile nor credential_source";
+                    let problem =
+                        "has a role_arn, and neither source_profile nor credential_source";
                     return Err(profile.refuse(problem, hint));
                 }
                 (None, Some(source)) => {

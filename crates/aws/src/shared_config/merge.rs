@@ -65,7 +65,8 @@ impl Merged {
             let Some(old) = self.properties.insert(key.clone(), entry) else { continue };
             if old.file == file {
                 let first = old.property.line;
-                let remark = format!("{file}: {key} stands on lines {first} and {line}; {line} counts");
+                let remark =
+                    format!("{file}: {key} stands on lines {first} and {line}; {line} counts");
                 self.remarks.push(remark);
             }
         }

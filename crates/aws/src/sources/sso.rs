@@ -57,9 +57,15 @@ fn refused(origin: String, profile: &str, command: &str, error: &CredentialsErro
             Class::Denied,
             Some("check sso_account_id and sso_role_name of the profile".to_owned()),
         ),
-        Answer::Status(429) => ("its service is throttling", Class::Throttled, Some(TRY_LATER.to_owned())),
-        Answer::Status(500..) => ("its service is down", Class::Unavailable, Some(TRY_LATER.to_owned())),
-        Answer::Silence => ("its service did not answer", Class::Unavailable, Some(TRY_LATER.to_owned())),
+        Answer::Status(429) => {
+            ("its service is throttling", Class::Throttled, Some(TRY_LATER.to_owned()))
+        }
+        Answer::Status(500..) => {
+            ("its service is down", Class::Unavailable, Some(TRY_LATER.to_owned()))
+        }
+        Answer::Silence => {
+            ("its service did not answer", Class::Unavailable, Some(TRY_LATER.to_owned()))
+        }
         Answer::Status(_) => ("its service refused it", Class::NeedsPerson, sign_in),
         Answer::None => ("there is none, or it has ended", Class::NeedsPerson, sign_in),
     };

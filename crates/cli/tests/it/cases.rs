@@ -109,8 +109,7 @@ fn check(input: &BadInput) {
         case.without_terminal();
     }
     let code = wrong_code(&sts);
-    let args: Vec<String> =
-        input.args.iter().map(|arg| arg.replace("WRONG_CODE", &code)).collect();
+    let args: Vec<String> = input.args.iter().map(|arg| arg.replace("WRONG_CODE", &code)).collect();
     let ran = case.run(&args, sink);
     sts.add_canaries(&mut case);
     case.search(&ran, sink);

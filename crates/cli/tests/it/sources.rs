@@ -143,7 +143,8 @@ fn a_web_identity_profile_asks_with_its_duration() {
     let (stdout, _) = succeeds(&case, &sts, &["assume", "--profile", "app", "-o", "json"]);
     assert_eq!(sts.calls("AssumeRoleWithWebIdentity"), 1);
     let json: serde_json::Value = serde_json::from_str(&stdout).unwrap();
-    let ends: jiff::Timestamp = json["Credentials"]["Expiration"].as_str().unwrap().parse().unwrap();
+    let ends: jiff::Timestamp =
+        json["Credentials"]["Expiration"].as_str().unwrap().parse().unwrap();
     assert!(ends.duration_since(now()) > SignedDuration::from_mins(90), "{ends}");
 }
 
@@ -201,7 +202,8 @@ fn one_code_serves_every_grant_of_a_run() {
     let mut case = sts.alice();
     case.file("grants.yaml", GUARDED_GRANTS);
     let code = sts.emulator.mfa_code(DEVICE).unwrap();
-    let args = ["generate", "-f", "grants.yaml", "-o", "json", "--mfa-serial", DEVICE, "--mfa-code"];
+    let args =
+        ["generate", "-f", "grants.yaml", "-o", "json", "--mfa-serial", DEVICE, "--mfa-code"];
     succeeds(&case, &sts, &[&args[..], &[code.as_str()]].concat());
     assert_eq!(sts.calls("GetSessionToken"), 1);
     assert_eq!(sts.calls("AssumeRole"), 3);
@@ -281,7 +283,10 @@ fn now() -> jiff::Timestamp {
 #[test]
 fn a_ca_bundle_is_trusted_in_place_of_the_machines_roots() {
     let sts = Sts::over_tls();
-    let mut case = with_files(&sts, "[profile app]\nregion = eu-west-1\nca_bundle = ca.pem\n[default]\nregion = eu-west-1\n");
+    let mut case = with_files(
+        &sts,
+        "[profile app]\nregion = eu-west-1\nca_bundle = ca.pem\n[default]\nregion = eu-west-1\n",
+    );
     case.file("ca.pem", sts.emulator.ca_certificate().unwrap());
     case.env("AWS_ACCESS_KEY_ID", ALICE_KEY_ID).env("AWS_SECRET_ACCESS_KEY", &sts.alice_secret);
     succeeds(&case, &sts, &["assume", HUB, "--ca-bundle", "ca.pem"]);
