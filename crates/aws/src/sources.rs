@@ -5,7 +5,9 @@
 
 mod process;
 mod sso;
+mod sso_cache;
 
+use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
@@ -39,6 +41,10 @@ pub struct Machine {
     pub network: Network,
     /// What [`PROCESS_MARKER`] holds: the profiles whose command this process runs in.
     pub running: Option<String>,
+    /// Where `aws sso login` leaves its tokens: `~/.aws/sso/cache`.
+    pub sso_cache: Option<PathBuf>,
+    /// Tells the present time.
+    pub clock: fn() -> Timestamp,
 }
 
 impl Machine {
@@ -75,7 +81,7 @@ impl Machine {
     async fn profile(&self, name: &str, config: &ProviderConfig) -> Result<Identity, SourceError> {
         let files = SharedConfig::load(&self.files)?;
         let (own, _) = files.own(files.profile(name)?)?;
-        if let Some(result) = sso::keys(name, &own, config).await {
+        if let Some(result) = sso::keys(name, &own, self, config).await {
             return result;
         }
         match own {

@@ -160,6 +160,8 @@ impl Door {
             files,
             network: network.clone(),
             running: settings.running.clone(),
+            sso_cache: settings.sso_cache.clone(),
+            clock: || SystemClock.now(),
         });
         Self {
             terminal,

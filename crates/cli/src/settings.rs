@@ -95,6 +95,7 @@ pub(crate) struct Settings {
     /// Whether a container's endpoint is named.
     pub(crate) has_container: bool,
     pub(crate) config_files: Option<ConfigFiles>,
+    pub(crate) sso_cache: Option<PathBuf>,
     /// The profiles whose `credential_process` this process runs in.
     pub(crate) running: Option<String>,
     pub(crate) user: Option<String>,
@@ -171,6 +172,7 @@ impl Settings {
             has_container: raw("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI").is_some()
                 || raw("AWS_CONTAINER_CREDENTIALS_FULL_URI").is_some(),
             config_files: config_files(raw),
+            sso_cache: home(raw).map(|home| home.join(".aws/sso/cache")),
             running: text("ROLECALL_CREDENTIAL_PROCESS"),
             user: first(&["USER", "LOGNAME", "USERNAME"]).map(|(_, user)| user),
             problems,
@@ -178,9 +180,13 @@ impl Settings {
     }
 }
 
+fn home(raw: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
+    raw("HOME").or_else(|| raw("USERPROFILE")).map(PathBuf::from)
+}
+
 /// Where the AWS config files are; nowhere, for somebody without a home.
 fn config_files(raw: impl Fn(&str) -> Option<OsString>) -> Option<ConfigFiles> {
-    let home = raw("HOME").or_else(|| raw("USERPROFILE")).map(PathBuf::from);
+    let home = home(&raw);
     let named = |variable: &str| {
         let path = PathBuf::from(raw(variable)?);
         Some(match (path.strip_prefix("~"), &home) {

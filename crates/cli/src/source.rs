@@ -75,9 +75,17 @@ fn end_of_chain(error: SourceError, tried: &[Attempt]) -> SourceError {
             tried.push(Attempt { source: "instance metadata (IMDSv2)", reason });
             SourceError::Nothing { tried, hint }
         }
+        // What answers there may be no instance's metadata at all.
+        SourceError::Failed { origin, reason, class: Class::Denied, hint } if !tried.is_empty() => {
+            let hint = hint.map_or_else(|| OFF_EC2.to_owned(), |hint| format!("{hint}; {OFF_EC2}"));
+            SourceError::Failed { origin, reason, class: Class::Denied, hint: Some(hint) }
+        }
         error => error,
     }
 }
+
+const OFF_EC2: &str = "off EC2 set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a profile \
+                       with --profile";
 
 impl Source for DoorSource {
     fn identity<'a>(

@@ -8,79 +8,140 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_sso::operation::get_role_credentials::GetRoleCredentialsError;
 use aws_sdk_sts::config::Region as SdkRegion;
 use aws_sdk_sts::error::SdkError;
+use jiff::Timestamp;
 use rolecall_engine::error::{Class, SourceError};
 use rolecall_engine::session::Identity;
+use secrecy::{ExposeSecret, SecretString};
 
-use super::{MOST_WAIT, identity, within};
+use super::{MOST_WAIT, Machine, identity, keys_of, sso_cache, within};
+use crate::endpoint::Destination;
 use crate::shared_config::Own;
 
 /// Keys of an SSO session or of `aws login`; others are not handled here.
 pub(super) async fn keys(
     profile: &str,
     own: &Own,
+    machine: &Machine,
     config: &ProviderConfig,
 ) -> Option<Result<Identity, SourceError>> {
-    let (found, kind, command) = match own {
-        Own::Sso { session, start_url, region, account, role } => {
-            let mut provider = SsoCredentialsProvider::builder()
+    match own {
+        Own::Sso { session: None, .. } => Some(by_start_url(profile, own, machine).await),
+        Own::Sso { session: Some(session), start_url, region, account, role } => {
+            let provider = SsoCredentialsProvider::builder()
                 .configure(config)
+                .session_name(session)
                 .start_url(start_url)
                 .region(SdkRegion::new(region.clone()))
                 .account_id(account)
-                .role_name(role);
-            provider.set_session_name(session.clone());
-            let found = within(MOST_WAIT, provider.build().provide_credentials()).await;
-            (found, "SSO session", "aws sso login")
+                .role_name(role)
+                .build();
+            let found = within(MOST_WAIT, provider.provide_credentials()).await;
+            Some(found.map_or_else(
+                |error| Err(SSO.refused(profile, &answer_of(&error))),
+                |credentials| identity(&credentials, SSO.origin(profile)),
+            ))
         }
         Own::Login { session } => {
             let provider = LoginCredentialsProvider::builder(session).configure(config).build();
             let found = within(MOST_WAIT, provider.provide_credentials()).await;
-            (found, "aws login session", "aws login")
+            Some(found.map_or_else(
+                |error| Err(LOGIN.refused(profile, &answer_of(&error))),
+                |credentials| identity(&credentials, LOGIN.origin(profile)),
+            ))
         }
-        Own::Keys { .. } | Own::Process { .. } => return None,
-    };
-    let origin = format!("{kind} of profile {profile}");
-    Some(match found {
-        Ok(credentials) => identity(&credentials, origin),
-        Err(error) => Err(refused(origin, profile, command, &error)),
-    })
+        Own::Keys { .. } | Own::Process { .. } => None,
+    }
 }
 
-/// Where the service answered, what it answered counts; where it could not be asked, there is no
-/// session to ask with.
-fn refused(origin: String, profile: &str, command: &str, error: &CredentialsError) -> SourceError {
-    let sign_in = Some(format!("{command} --profile {profile}"));
-    let (reason, class, hint) = match answer_of(error) {
-        Answer::Status(401) => ("it has ended", Class::NeedsPerson, sign_in),
-        Answer::Status(403 | 404) => (
-            "it gives no access to that account and role",
-            Class::Denied,
-            Some("check sso_account_id and sso_role_name of the profile".to_owned()),
-        ),
-        Answer::Status(429) => {
-            ("its service is throttling", Class::Throttled, Some(TRY_LATER.to_owned()))
-        }
-        Answer::Status(500..) => {
-            ("its service is down", Class::Unavailable, Some(TRY_LATER.to_owned()))
-        }
-        Answer::Silence => {
-            ("its service did not answer", Class::Unavailable, Some(TRY_LATER.to_owned()))
-        }
-        Answer::Status(_) => ("its service refused it", Class::NeedsPerson, sign_in),
-        Answer::None => ("there is none, or it has ended", Class::NeedsPerson, sign_in),
+/// The older form, without `sso_session`: the token cannot be renewed without a person.
+async fn by_start_url(
+    profile: &str,
+    own: &Own,
+    machine: &Machine,
+) -> Result<Identity, SourceError> {
+    let Own::Sso { start_url, region, account, role, .. } = own else {
+        return Err(SSO.refused(profile, &Answer::None));
     };
-    SourceError::Failed { origin, reason: reason.to_owned(), class, hint }
+    let cache = machine.sso_cache.as_deref();
+    let Some(token) = cache.and_then(|cache| sso_cache::read(cache, start_url)) else {
+        return Err(SSO.refused(profile, &Answer::None));
+    };
+    if token.ends_at <= (machine.clock)() {
+        return Err(SSO.refused(profile, &Answer::Ended(token.ends_at)));
+    }
+    let regional = Destination::Regional { fips: false, dual_stack: false };
+    let client = aws_sdk_sso::Client::new(&machine.network.config(&regional, region));
+    let call = client
+        .get_role_credentials()
+        .access_token(token.access_token.expose_secret())
+        .account_id(account)
+        .role_name(role);
+    let output = call.send().await.map_err(|error| SSO.refused(profile, &answer_to(&error)))?;
+    let found = output.role_credentials().ok_or_else(|| SSO.refused(profile, &Answer::None))?;
+    keys_of(
+        found.access_key_id().unwrap_or_default().to_owned(),
+        SecretString::from(found.secret_access_key().unwrap_or_default()),
+        found.session_token().map(SecretString::from),
+        Timestamp::from_millisecond(found.expiration()).ok(),
+        SSO.origin(profile),
+    )
+}
+
+/// How a person signs in.
+struct SignIn {
+    kind: &'static str,
+    command: &'static str,
+}
+
+const SSO: SignIn = SignIn { kind: "SSO session", command: "aws sso login" };
+const LOGIN: SignIn = SignIn { kind: "aws login session", command: "aws login" };
+
+impl SignIn {
+    fn origin(&self, profile: &str) -> String {
+        format!("{} of profile {profile}", self.kind)
+    }
+
+    /// Where the service answered, what it answered counts; where it could not be asked, there is
+    /// no session to ask with.
+    fn refused(&self, profile: &str, answer: &Answer) -> SourceError {
+        let sign_in = format!("{} --profile {profile}", self.command);
+        let (reason, class, hint) = match answer {
+            Answer::Ended(at) => (format!("it ended at {at}"), Class::NeedsPerson, sign_in),
+            Answer::Status(401) => ("it has ended".to_owned(), Class::NeedsPerson, sign_in),
+            Answer::Status(403 | 404) => (
+                "it gives no access to that account and role".to_owned(),
+                Class::Denied,
+                "check sso_account_id and sso_role_name of the profile".to_owned(),
+            ),
+            Answer::Status(429) => {
+                ("its service is throttling".to_owned(), Class::Throttled, TRY_LATER.to_owned())
+            }
+            Answer::Status(500..) => {
+                ("its service is down".to_owned(), Class::Unavailable, TRY_LATER.to_owned())
+            }
+            Answer::Silence => {
+                ("its service did not answer".to_owned(), Class::Unavailable, TRY_LATER.to_owned())
+            }
+            Answer::Status(_) => ("its service refused it".to_owned(), Class::NeedsPerson, sign_in),
+            Answer::None => {
+                ("there is none, or it has ended".to_owned(), Class::NeedsPerson, sign_in)
+            }
+        };
+        SourceError::Failed { origin: self.origin(profile), reason, class, hint: Some(hint) }
+    }
 }
 
 const TRY_LATER: &str = "check the network and the sso_region, and try again";
 
 enum Answer {
     Status(u16),
+    /// Nothing was asked: the token had ended already.
+    Ended(Timestamp),
     Silence,
     None,
 }
 
-/// Looks for the call behind a provider's error.
+/// What the call behind a provider's error came to.
 fn answer_of(error: &CredentialsError) -> Answer {
     if matches!(error, CredentialsError::ProviderTimedOut(_)) {
         return Answer::Silence;
@@ -88,12 +149,16 @@ fn answer_of(error: &CredentialsError) -> Answer {
     let mut source = std::error::Error::source(error);
     while let Some(error) = source {
         if let Some(error) = error.downcast_ref::<SdkError<GetRoleCredentialsError>>() {
-            return match error.raw_response() {
-                Some(response) => Answer::Status(response.status().as_u16()),
-                None => Answer::Silence,
-            };
+            return answer_to(error);
         }
         source = error.source();
     }
     Answer::None
+}
+
+fn answer_to(error: &SdkError<GetRoleCredentialsError>) -> Answer {
+    match error.raw_response() {
+        Some(response) => Answer::Status(response.status().as_u16()),
+        None => Answer::Silence,
+    }
 }

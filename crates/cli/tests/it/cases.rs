@@ -12,7 +12,6 @@ use crate::harness::{Case, Sink, Sts};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a line of the data")]
 struct BadInput {
     name: String,
     args: Vec<String>,
@@ -35,9 +34,6 @@ struct BadInput {
     /// Must not find the terminal that the tests may have.
     #[serde(default)]
     without_terminal: bool,
-    /// There is a cached SSO token, which has ended.
-    #[serde(default)]
-    sso: bool,
     /// A file of so many bytes, `huge.yaml`.
     #[serde(default)]
     huge: usize,
@@ -101,10 +97,6 @@ fn check(input: &BadInput) {
         case.canary(canary);
     }
     let sink = if input.succeeds { Sink::Stdout } else { Sink::None };
-    if input.sso {
-        let cached = r#"{"accessToken": "canary-sso", "expiresAt": "2020-01-01T00:00:00Z"}"#;
-        case.canary("canary-sso").file(SSO_CACHE, cached);
-    }
     if input.without_terminal {
         case.without_terminal();
     }
@@ -129,9 +121,6 @@ fn check(input: &BadInput) {
         insta::assert_snapshot!(input.name.clone(), answer);
     });
 }
-
-/// What `aws sso login` leaves behind; the file's name is the SHA-1 of `corp`.
-const SSO_CACHE: &str = "../home/.aws/sso/cache/ee0bfd2552fbd840c02cc48b6e823320543c450f.json";
 
 /// A code that is not the present one, nor one beside it.
 fn wrong_code(sts: &Sts) -> String {
