@@ -15,6 +15,8 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from checks import run_all
+
 ROLECALL = sys.argv[1]
 ACCOUNT = "111122223333"
 
@@ -206,23 +208,9 @@ def rolecall_credentials_serve_the_aws_cli():
     assert json.loads(done.stdout)["Arn"].endswith(":assumed-role/hub/judge"), done.stdout
 
 
-def main():
-    checks = [
-        boto3_caller_identity, boto3_assume_role_with_every_parameter,
-        boto3_session_is_usable_and_chained, boto3_refusals, boto3_web_identity,
-        boto3_session_token, boto3_second_factor, boto3_registries, aws_cli, rolecall_json_has_the_shape_of_the_cli,
-        rolecall_credentials_serve_the_aws_cli,
-    ]
-    failed = 0
-    for check in checks:
-        try:
-            check()
-            print(f"ok      {check.__name__}")
-        except Exception as error:  # Every judge speaks, also after one has failed.
-            failed += 1
-            print(f"FAILED  {check.__name__}: {type(error).__name__}: {error}")
-    print(f"{len(checks) - failed} passed, {failed} failed")
-    sys.exit(1 if failed else 0)
-
-
-main()
+run_all([
+    boto3_caller_identity, boto3_assume_role_with_every_parameter,
+    boto3_session_is_usable_and_chained, boto3_refusals, boto3_web_identity,
+    boto3_session_token, boto3_second_factor, boto3_registries, aws_cli,
+    rolecall_json_has_the_shape_of_the_cli, rolecall_credentials_serve_the_aws_cli,
+])

@@ -1,27 +1,59 @@
-//! Outside judges: programs that are not ours, as clients of our emulator.
+//! Outside judges: programs that are not ours, as clients of our emulator, as servers of our client,
+//! and as readers of the same files.
 
 use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-use crate::tools::{cargo, python, root, run, target};
+use crate::tools::{cargo, python, root, run, say, target};
 
-/// The AWS CLI and boto3 against the built-in world.
+/// Every judge, in turn.
 pub(crate) fn judge_all() -> Result<()> {
     run(&mut cargo(&["build", "--locked", "--package", "rolecall"]))?;
     let program = target()?.join("debug").join("rolecall");
-    let emulator = RunningEmulator::start(&program)?;
-    let judge = root().join("xtask").join("python").join("judge.py");
-    run(Command::new(python(&PACKAGES)?)
-        .arg(judge)
-        .arg(&program)
-        .envs(emulator.environment.clone()))
+    judge_emulator(&program)?;
+    judge_client(&program)?;
+    judge_config_files()
+}
+
+/// The AWS CLI and boto3 against the built-in world.
+fn judge_emulator(program: &Path) -> Result<()> {
+    say("AWS CLI and boto3 against our emulator");
+    let emulator = RunningEmulator::start(program)?;
+    run(judge("judge.py")?.arg(program).envs(emulator.environment.clone()))
+}
+
+/// Our client against ministack.
+fn judge_client(program: &Path) -> Result<()> {
+    say("our client against ministack");
+    run(judge("judge_ministack.py")?.arg(program).arg(python(&[MINISTACK])?))
+}
+
+/// What we read in the AWS config files, beside botocore.
+fn judge_config_files() -> Result<()> {
+    say("our reading of config files against botocore");
+    run(&mut cargo(&["build", "--locked", "--package", "rolecall-aws", "--example", "profile"]))?;
+    let rows = root().join("crates/aws/tests/data/config-files.jsonl");
+    let differences = root().join("xtask/python/config_differences.json");
+    let reader = target()?.join("debug/examples/profile");
+    run(judge("judge_config.py")?.args([rows, differences, reader]))
+}
+
+/// A script of `xtask/python`, with the packages of [`PACKAGES`].
+fn judge(script: &str) -> Result<Command> {
+    let mut command = Command::new(python(&PACKAGES)?);
+    // Python's caches of what it imports do not belong in the source.
+    command.arg("-B").arg(root().join("xtask").join("python").join(script));
+    Ok(command)
 }
 
 /// The outside judges' packages, by version.
-pub(crate) const PACKAGES: [&str; 2] = ["awscli==1.46.3", "boto3==1.44.8"];
+pub(crate) const PACKAGES: [&str; 3] = ["awscli==1.46.3", "boto3==1.44.8", "botocore==1.44.8"];
+
+/// An STS that is not ours. In a Python of its own: it brings another botocore.
+const MINISTACK: &str = "ministack==1.5.33";
 
 /// `rolecall emulate`, ended when dropped.
 #[derive(Debug)]
@@ -33,7 +65,7 @@ pub(crate) struct RunningEmulator {
 
 impl RunningEmulator {
     /// Starts it and waits until it has said where it listens.
-    pub(crate) fn start(program: &PathBuf) -> Result<Self> {
+    pub(crate) fn start(program: &Path) -> Result<Self> {
         let mut child = Command::new(program)
             .args(["emulate", "--quiet"])
             .stdout(Stdio::piped())

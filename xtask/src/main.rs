@@ -23,7 +23,8 @@ enum Command {
     Test,
     /// The gate of a landing: test, then formatting, lints, docs, dependencies, outside judges
     Ci,
-    /// The AWS CLI and boto3 as clients of our emulator
+    /// Programs that are not ours: the AWS CLI and boto3 against our emulator, our client against
+    /// ministack, our reading of config files against botocore
     Judge,
     /// Ratios against a named peer, measured in the same run
     Bench {
