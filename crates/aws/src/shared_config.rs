@@ -18,7 +18,7 @@ use rolecall_engine::violation::nearest;
 use zeroize::Zeroizing;
 
 pub use chain::{ChainOptions, ProfileChain};
-pub use profile::Profile;
+pub use profile::{CredentialKind, Profile};
 pub use settings::{Endpoints, ProfileSettings};
 
 pub(crate) use profile::Own;
@@ -86,7 +86,7 @@ impl SharedConfig {
         };
         let groups =
             syntax::parse(&text, kind).map_err(|error| unreadable(format!("is broken, {error}")))?;
-        self.merge(groups, path);
+        self.merge(groups, kind, path);
         Ok(())
     }
 
