@@ -1,8 +1,8 @@
 //! What is read of one profile, as JSON, without any call: for `cargo xtask judge`, which asks
 //! botocore the same.
 //!
-//! `profile NAME` prints `{"region", "source", "key", "error"}` from the files that AWS_CONFIG_FILE
-//! and AWS_SHARED_CREDENTIALS_FILE name; `source` is botocore's word for it.
+//! `profile NAME` prints `{"region", "source", "key", "error"}` from the files that
+//! `AWS_CONFIG_FILE` and `AWS_SHARED_CREDENTIALS_FILE` name; `source` is botocore's word for it.
 
 use std::path::Path;
 
@@ -42,10 +42,10 @@ fn reading(config: &SharedConfig, name: &str) -> Value {
     if let Err(error) = config.profile(name) {
         return answer(None, Err(error));
     }
-    answer(config.settings(name).region, credentials(config, name))
+    answer(config.settings(name).region.as_deref(), credentials(config, name))
 }
 
-fn answer(region: Option<String>, found: Result<Found, SourceError>) -> Value {
+fn answer(region: Option<&str>, found: Result<Found, SourceError>) -> Value {
     let (found, error) = match found {
         Ok(found) => (found, None),
         Err(error) => (None, Some(Error::from(error).code())),

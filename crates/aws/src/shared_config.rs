@@ -77,7 +77,7 @@ impl SharedConfig {
     fn add(&mut self, path: &Path, kind: FileKind) -> Result<(), SourceError> {
         let unreadable = |problem: String| SourceError::Missing {
             what: format!("the AWS config file {} {problem}", path.display()),
-            hint: Some("the form of these files is in docs/guides/sources.md".to_owned()),
+            hint: Some("it holds lines [profile NAME], and lines KEY = VALUE below them".to_owned()),
         };
         let text = match std::fs::read(path) {
             Ok(bytes) => decoded(&Zeroizing::new(bytes)).map_err(unreadable)?,

@@ -51,7 +51,7 @@ impl SharedConfig {
     /// STS would refuse.
     pub fn chain(&self, name: &str, options: &ChainOptions) -> Result<ProfileChain, SourceError> {
         let mut walk = Walk { config: self, options, visited: Vec::new(), roles: Vec::new() };
-        let (source, token_hop, mut warnings) = walk.to_source(name)?;
+        let (source, token_hop, mut warnings) = walk.find_source(name)?;
         let visited = walk.visited;
         let mut hops: Vec<Hop> = Vec::new();
         let mut hop_profiles = Vec::new();
@@ -64,7 +64,9 @@ impl SharedConfig {
             hop_profiles.push(profile.name.to_owned());
         }
         for profile in &visited {
-            warnings.extend(profile.group.remarks.iter().cloned());
+            let session = profile.get("sso_session").and_then(|name| self.sso_sessions.get(name));
+            let read = [Some(profile.group), session];
+            warnings.extend(read.iter().flatten().flat_map(|group| group.remarks.iter().cloned()));
         }
         let mfa_command = visited.iter().find_map(|profile| profile.get("mfa_process"));
         Ok(ProfileChain {
@@ -112,7 +114,7 @@ struct Walk<'a> {
 type Found = (SourceSpec, Option<WebIdentityRequest>, Vec<String>);
 
 impl<'a> Walk<'a> {
-    fn to_source(&mut self, name: &str) -> Result<Found, SourceError> {
+    fn find_source(&mut self, name: &str) -> Result<Found, SourceError> {
         let mut profile = self.config.profile(name)?;
         loop {
             profile.check_lines()?;
@@ -147,7 +149,8 @@ impl<'a> Walk<'a> {
                 }
                 (None, None) => {
                     let hint = "say who assumes it: source_profile = NAME, or credential_source";
-                    let problem = "has a role_arn, and neither source_profile nor credential_source";
+                    let problem =
+                        "has a role_arn, and neither source_profile nor credential_source";
                     return Err(profile.refuse(problem, hint));
                 }
                 (None, Some(source)) => {

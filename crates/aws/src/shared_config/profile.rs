@@ -35,7 +35,13 @@ pub(crate) enum Own {
     /// An access key in the files.
     Keys { id: String, secret: SecretString, token: Option<SecretString> },
     /// A session of IAM Identity Center.
-    Sso { session: Option<String>, start_url: String, region: String, account: String, role: String },
+    Sso {
+        session: Option<String>,
+        start_url: String,
+        region: String,
+        account: String,
+        role: String,
+    },
     /// A session of `aws login`.
     Login { session: String },
     /// A command that prints keys.
@@ -196,9 +202,7 @@ impl SharedConfig {
             Some(CredentialKind::KeysOfCredentialsFile | CredentialKind::KeysOfConfigFile) => {
                 profile.keys()?
             }
-            Some(CredentialKind::Login) => {
-                Own::Login { session: profile.text("login_session") }
-            }
+            Some(CredentialKind::Login) => Own::Login { session: profile.text("login_session") },
             Some(CredentialKind::Process) => {
                 Own::Process { command: profile.text("credential_process") }
             }

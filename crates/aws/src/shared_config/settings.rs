@@ -82,11 +82,12 @@ impl SharedConfig {
         }
         let section = profile.get("services").and_then(|name| {
             let section = self.services.get(name);
-            if section.is_none() {
-                warnings.push(format!(
+            match section {
+                Some(section) => warnings.extend(section.remarks.iter().cloned()),
+                None => warnings.push(format!(
                     "profile {} names [services {name}], which is not there",
                     profile.name
-                ));
+                )),
             }
             section
         });

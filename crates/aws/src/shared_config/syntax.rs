@@ -36,11 +36,17 @@ pub(crate) struct Group {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Header {
     /// A profile; `default` may stand without the prefix.
-    Profile { name: String, is_prefixed: bool },
+    Profile {
+        name: String,
+        is_prefixed: bool,
+    },
     SsoSession(String),
     Services(String),
     /// None of them, and why: another tool's, or a profile written wrong.
-    Other { text: String, why: &'static str },
+    Other {
+        text: String,
+        why: &'static str,
+    },
 }
 
 /// One key of a group. Its value may be a secret, so its debug form is the key.

@@ -8,7 +8,8 @@ mod expectation;
 use std::path::Path;
 
 use proptest::prelude::*;
-use rolecall_engine::arn::Dialect;
+use rolecall_engine::arn::{Dialect, RoleArn};
+use rolecall_engine::plan::{Hop, Start};
 use rolecall_engine::request::SessionName;
 use tempfile::TempDir;
 
@@ -53,15 +54,13 @@ fn every_row_is_read_as_it_says() {
 
 #[test]
 fn both_variables_may_name_one_file() {
-    let text = b"[default]\naws_access_key_id = AKIAKKKKKKKKKKKKKKKK\naws_secret_access_key = kkk\n";
+    let text =
+        b"[default]\naws_access_key_id = AKIAKKKKKKKKKKKKKKKK\naws_secret_access_key = kkk\n";
     let (_folder, mut files) = written(None, Some(text));
     files.config.clone_from(&files.credentials);
     let config = SharedConfig::load(&files).unwrap();
     assert_eq!(config.settings("default").warnings, Vec::<String>::new());
-    assert_eq!(
-        config.credential_kind("default").unwrap(),
-        CredentialKind::KeysOfCredentialsFile
-    );
+    assert_eq!(config.credential_kind("default").unwrap(), CredentialKind::KeysOfCredentialsFile);
 }
 
 #[test]
@@ -82,7 +81,8 @@ fn a_file_below_a_file_is_absent() {
 
 #[test]
 fn the_debug_form_holds_no_value() {
-    let text = b"[default]\naws_access_key_id = AKIACANARY\naws_secret_access_key = canary-secret\n\
+    let text =
+        b"[default]\naws_access_key_id = AKIACANARY\naws_secret_access_key = canary-secret\n\
         aws_session_token = canary-token\n  canary-more\ns3 =\n  note = canary-nested\n\
         credential_process = /bin/canary\n  broken\nnonsense canary-line\n";
     let (_folder, files) = written(Some(text), Some(text));
@@ -96,7 +96,7 @@ fn the_debug_form_holds_no_value() {
     assert!(!format!("{told} {error}").to_lowercase().contains("canary"), "{told} {error}");
 }
 
-/// AWS_ROLE_SESSION_NAME and AWS_ROLE_ARN are of the profile asked for, and of no other.
+/// `AWS_ROLE_SESSION_NAME` and `AWS_ROLE_ARN` are of the profile asked for, and of no other.
 #[test]
 fn the_environment_beats_the_profile_asked_for() {
     let text = b"[profile a]\nrole_arn = arn:aws:iam::111122223333:role/x\nsource_profile = w\n\
@@ -107,13 +107,16 @@ fn the_environment_beats_the_profile_asked_for() {
     let other = "arn:aws:iam::111122223333:role/z";
     let options = ChainOptions {
         session_name: Some(SessionName::made_from("environment")),
-        role: Some(rolecall_engine::arn::RoleArn::parse(other, Dialect::Aws).unwrap()),
+        role: Some(RoleArn::parse(other, Dialect::Aws).unwrap()),
         ..options()
     };
     let calls = |profile: &str| {
-        let chain = config.chain(profile, &options).unwrap();
-        let hops = chain.start.hops.iter().map(expectation::of_hop);
-        hops.map(|hop| (hop.role, hop.session)).collect::<Vec<_>>()
+        let Start { hops, .. } = config.chain(profile, &options).unwrap().start;
+        let call = |hop: &Hop| {
+            let session = expectation::names(hop)["session"].as_str().unwrap().to_owned();
+            (hop.role().unwrap().to_string(), session)
+        };
+        hops.iter().map(call).collect::<Vec<_>>()
     };
     let role = |name: &str| format!("arn:aws:iam::111122223333:role/{name}");
     let (file, environment) = ("file".to_owned(), "environment".to_owned());
@@ -128,10 +131,8 @@ fn answers_without_panic(config: &[u8], credentials: &[u8]) {
     for name in names.iter().map(String::as_str).chain(["default", "", "missing"]) {
         config.settings(name);
         config.has_credentials(name);
-        let answers = [
-            config.chain(name, &options()).map(drop),
-            config.credential_kind(name).map(drop),
-        ];
+        let answers =
+            [config.chain(name, &options()).map(drop), config.credential_kind(name).map(drop)];
         for error in answers.into_iter().filter_map(Result::err) {
             assert!(!error.to_string().is_empty());
         }
@@ -141,10 +142,30 @@ fn answers_without_panic(config: &[u8], credentials: &[u8]) {
 /// Pieces of which files are made, so that random files are often nearly right.
 fn piece() -> impl Strategy<Value = Vec<u8>> {
     const PIECES: [&str; 24] = [
-        "[", "]", "[profile a]\n", "[profile b]\n", "[default]\n", "[a]\n", "[b]\n",
-        "[sso-session s]\n", "[services v]\n", "=", ":", "#", ";", "\"", "\n", "\r\n", " ", "\t",
-        "role_arn = arn:aws:iam::111122223333:role/x\n", "source_profile = a\n",
-        "source_profile = b\n", "aws_access_key_id = AKIA\n", "sso_session = s\n", "\u{feff}é",
+        "[",
+        "]",
+        "[profile a]\n",
+        "[profile b]\n",
+        "[default]\n",
+        "[a]\n",
+        "[b]\n",
+        "[sso-session s]\n",
+        "[services v]\n",
+        "=",
+        ":",
+        "#",
+        ";",
+        "\"",
+        "\n",
+        "\r\n",
+        " ",
+        "\t",
+        "role_arn = arn:aws:iam::111122223333:role/x\n",
+        "source_profile = a\n",
+        "source_profile = b\n",
+        "aws_access_key_id = AKIA\n",
+        "sso_session = s\n",
+        "\u{feff}é",
     ];
     prop_oneof![
         8 => proptest::sample::select(&PIECES[..]).prop_map(|text| text.as_bytes().to_vec()),

@@ -1,14 +1,19 @@
 //! One row of the table: the files, and what must be read in them.
-
-use std::collections::BTreeMap;
+//!
+//! `expect` names parts of the reading (see [`reading_of`]); a part that it does not name may be
+//! anything. Beside them stand `warnings`, `error` and `error_of_chain`: lists of texts that must be
+//! told. An empty list of warnings means that there is none; an error, that no row expects, is a
+//! fault.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use rolecall_engine::error::{Error, SourceError};
-use rolecall_engine::plan::{Hop, SourceSpec, TokenFrom};
-use serde::{Deserialize, Deserializer};
+use rolecall_engine::plan::{Hop, SourceSpec, Start, TokenFrom};
+use rolecall_engine::request::{ExternalId, SessionDuration};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
 
-use super::super::{CredentialKind, ProfileChain, ProfileSettings, SharedConfig};
+use super::super::{CredentialKind, ProfileChain, SharedConfig};
 use super::{options, without_place, written};
 
 #[derive(Debug, Deserialize)]
@@ -24,243 +29,134 @@ pub(super) struct Row {
     expect: Expectation,
 }
 
-/// What is not named may be anything; `null` means that it must be absent.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Debug, Deserialize)]
 struct Expectation {
-    #[serde(deserialize_with = "given")]
-    region: Option<Option<String>>,
-    /// botocore's name of the method.
-    #[serde(deserialize_with = "given")]
-    source: Option<Option<String>>,
-    /// The access key's ID.
-    #[serde(deserialize_with = "given")]
-    key: Option<Option<String>>,
-    properties: BTreeMap<String, Option<String>>,
-    /// Parts of warnings; an empty list means that there is none.
     warnings: Option<Vec<String>>,
     /// Parts of the error and its hint.
     error: Option<Vec<String>>,
-    /// The same, where the profile is there and is only asked for credentials in vain.
+    /// The same, where a profile without credentials is asked for them all the same.
     error_of_chain: Option<Vec<String>>,
-    /// Whom the chain begins with, in the engine's words.
-    start: Option<String>,
-    token_file: Option<String>,
-    /// The roles in the order of the calls.
-    hops: Option<Vec<String>>,
-    /// What goes with each call, in the same order.
-    names: Option<Vec<ExpectedCall>>,
-    mfa_command: Option<String>,
-    #[serde(deserialize_with = "given")]
-    mfa_serial: Option<Option<String>>,
-    endpoints: BTreeMap<String, Option<String>>,
-    fips: Option<bool>,
-    dual_stack: Option<bool>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct ExpectedCall {
-    session: Option<String>,
-    #[serde(deserialize_with = "given")]
-    external_id: Option<Option<String>>,
-    #[serde(deserialize_with = "given")]
-    mfa_serial: Option<Option<String>>,
-    #[serde(deserialize_with = "given")]
-    duration: Option<Option<u32>>,
-}
-
-fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(value: D) -> Result<Option<T>, D::Error> {
-    T::deserialize(value).map(Some)
-}
-
-/// A call, as far as files can say anything of it.
-#[derive(Debug)]
-pub(super) struct Call {
-    pub(super) role: String,
-    pub(super) session: String,
-    external_id: Option<String>,
-    mfa_serial: Option<String>,
-    duration: Option<u32>,
-}
-
-pub(super) fn of_hop(hop: &Hop) -> Call {
-    let role = hop.role().unwrap().to_string();
-    match hop {
-        Hop::AssumeRole(request) => Call {
-            role,
-            session: request.session_name.to_string(),
-            external_id: request.external_id.as_ref().map(ToString::to_string),
-            mfa_serial: request.mfa.as_ref().map(|mfa| mfa.serial.to_string()),
-            duration: request.duration.map(|duration| duration.seconds()),
-        },
-        Hop::WebIdentity(request) => Call {
-            role,
-            session: request.session_name.to_string(),
-            external_id: None,
-            mfa_serial: None,
-            duration: request.duration.map(|duration| duration.seconds()),
-        },
-        Hop::SessionToken(_) | Hop::RegistryToken(_) => panic!("no profile asks for {hop:?}"),
-    }
-}
-
-/// What was read for a row.
-struct Reading {
-    settings: ProfileSettings,
-    key: Option<String>,
-    properties: BTreeMap<String, Option<String>>,
-    /// Nothing where the profile has nothing that gives credentials.
-    chain: Option<Result<(ProfileChain, Option<CredentialKind>), SourceError>>,
-    /// What chain says, asked all the same.
-    forced: Result<(), SourceError>,
+    #[serde(flatten)]
+    reading: Map<String, Value>,
 }
 
 impl Row {
     /// What is not as expected, each with the row's name.
     pub(super) fn faults(&self) -> Vec<String> {
-        let decoded = self.config_base64.as_deref().map(|text| BASE64_STANDARD.decode(text));
-        let bytes = decoded.map(Result::unwrap);
+        let bytes = self.config_base64.as_deref().map(|text| BASE64_STANDARD.decode(text).unwrap());
         let config = bytes.as_deref().or(self.config.as_deref().map(str::as_bytes));
         let (folder, files) = written(config, self.credentials.as_deref().map(str::as_bytes));
         let mut faults = Vec::new();
-        match SharedConfig::load(&files).and_then(|config| self.read(&config)) {
-            Ok(reading) => self.compare(reading, &mut faults),
-            Err(error) => expect_error(self.expect.error.as_ref(), &error, &mut faults),
+        let read = SharedConfig::load(&files)
+            .and_then(|config| reading_of(&config, &self.profile, &self.expect, &mut faults));
+        match (read, &self.expect.error) {
+            (Ok(found), None) => {
+                contains("reading", &self.expect.reading.clone().into(), &found, &mut faults);
+            }
+            (Ok(found), Some(_)) => faults.push(format!("is no error, but {found}")),
+            (Err(error), Some(parts)) => told(parts, &shown(&error), &mut faults),
+            (Err(error), None) => faults.push(format!("is refused: {}", shown(&error))),
         }
         let place = format!("{} {}: ", self.id, self.name);
         faults.iter().map(|fault| place.clone() + &without_place(fault, folder.path())).collect()
     }
-
-    fn read(&self, config: &SharedConfig) -> Result<Reading, SourceError> {
-        let name = self.profile.as_str();
-        let profile = config.profile(name)?;
-        let text = |key: &str| profile.get(key).map(str::to_owned);
-        let chain = || {
-            let chain = config.chain(name, &options())?;
-            let is_own = chain.start.hops.is_empty()
-                && matches!(chain.start.source, SourceSpec::Profile(_));
-            let kind = is_own.then(|| config.credential_kind(name)).transpose()?;
-            Ok((chain, kind))
-        };
-        Ok(Reading {
-            settings: config.settings(name),
-            key: text("aws_access_key_id"),
-            properties: self.expect.properties.keys().map(|k| (k.clone(), text(k))).collect(),
-            chain: config.has_credentials(name).then(chain),
-            forced: config.chain(name, &options()).map(drop),
-        })
-    }
-
-    fn compare(&self, reading: Reading, faults: &mut Vec<String>) {
-        let expect = &self.expect;
-        let settings = &reading.settings;
-        let mut warnings = settings.warnings.clone();
-        compare("region", expect.region.as_ref(), &settings.region, faults);
-        compare("properties", Some(&expect.properties), &reading.properties, faults);
-        compare("mfa_serial", expect.mfa_serial.as_ref(), &settings.mfa_serial, faults);
-        compare("fips", expect.fips.map(Some).as_ref(), &settings.fips, faults);
-        compare("dual_stack", expect.dual_stack.map(Some).as_ref(), &settings.dual_stack, faults);
-        for (service, url) in &expect.endpoints {
-            let found = match service.as_str() {
-                "sts" => &settings.endpoints.sts,
-                "ecr" => &settings.endpoints.ecr,
-                "ecr_public" => &settings.endpoints.ecr_public,
-                other => panic!("{other} is no endpoint of ours"),
-            };
-            compare(service, Some(url), found, faults);
-        }
-        if let Some(parts) = &expect.error_of_chain {
-            match &reading.forced {
-                Ok(()) => faults.push("has a chain".to_owned()),
-                Err(error) => expect_error(Some(parts), error, faults),
-            }
-        }
-        match reading.chain {
-            Some(Err(error)) => expect_error(expect.error.as_ref(), &error, faults),
-            _ if expect.error.is_some() => faults.push("is no error".to_owned()),
-            None => compare("source", expect.source.as_ref(), &None, faults),
-            Some(Ok((chain, kind))) => {
-                warnings.extend(chain.warnings.iter().cloned());
-                let key = reading.key.filter(|_| kind.is_some_and(is_key));
-                self.compare_chain(&chain, kind, key, faults);
-            }
-        }
-        expect_warnings(expect.warnings.as_deref(), &warnings, faults);
-    }
-
-    fn compare_chain(
-        &self,
-        chain: &ProfileChain,
-        kind: Option<CredentialKind>,
-        key: Option<String>,
-        faults: &mut Vec<String>,
-    ) {
-        let expect = &self.expect;
-        let method = Some(method(chain, kind).to_owned());
-        compare("source", expect.source.as_ref(), &method, faults);
-        compare("key", expect.key.as_ref(), &key, faults);
-        let calls: Vec<Call> = chain.start.hops.iter().map(of_hop).collect();
-        let roles: Vec<String> = calls.iter().map(|call| call.role.clone()).collect();
-        compare("hops", expect.hops.as_ref(), &roles, faults);
-        compare("profiles of hops", Some(&roles.len()), &chain.hop_profiles.len(), faults);
-        let start = Some(chain.start.source.to_string());
-        compare("start", expect.start.clone().map(Some).as_ref(), &start, faults);
-        let file = match &chain.start.source {
-            SourceSpec::Token { from: TokenFrom::File(path), .. } => {
-                Some(path.display().to_string())
-            }
-            _ => None,
-        };
-        compare("token_file", expect.token_file.clone().map(Some).as_ref(), &file, faults);
-        let command = expect.mfa_command.clone().map(Some);
-        compare("mfa_command", command.as_ref(), &chain.mfa_command, faults);
-        let Some(names) = &expect.names else { return };
-        compare("number of names", Some(&names.len()), &calls.len(), faults);
-        for (expected, call) in names.iter().zip(&calls) {
-            compare("session", expected.session.as_ref(), &call.session, faults);
-            compare("external_id", expected.external_id.as_ref(), &call.external_id, faults);
-            compare("mfa_serial", expected.mfa_serial.as_ref(), &call.mfa_serial, faults);
-            compare("duration", expected.duration.as_ref(), &call.duration, faults);
-        }
-    }
 }
 
-fn compare<T: PartialEq + std::fmt::Debug>(
-    what: &str,
-    expected: Option<&T>,
-    found: &T,
+fn reading_of(
+    config: &SharedConfig,
+    name: &str,
+    expect: &Expectation,
     faults: &mut Vec<String>,
-) {
-    if let Some(expected) = expected.filter(|expected| *expected != found) {
-        faults.push(format!("{what} is {found:?}, not {expected:?}"));
+) -> Result<Value, SourceError> {
+    let profile = config.profile(name)?;
+    if let Some(parts) = &expect.error_of_chain {
+        let error = config.chain(name, &options()).map(drop).unwrap_err();
+        told(parts, &shown(&error), faults);
     }
+    let settings = config.settings(name);
+    let mut found = json!({
+        "region": settings.region,
+        "mfa_serial": settings.mfa_serial,
+        "fips": settings.fips,
+        "dual_stack": settings.dual_stack,
+        "endpoints": {
+            "sts": settings.endpoints.sts,
+            "ecr": settings.endpoints.ecr,
+            "ecr_public": settings.endpoints.ecr_public,
+        },
+        "properties": properties(&expect.reading, |key| profile.get(key)),
+        "source": null,
+    });
+    let mut warnings = settings.warnings;
+    if config.has_credentials(name) {
+        let chain = config.chain(name, &options())?;
+        let of_chain = reading_of_chain(config, name, &chain)?;
+        found.as_object_mut().unwrap().extend(of_chain);
+        warnings.extend(chain.warnings);
+    }
+    match expect.warnings.as_deref() {
+        Some([]) if !warnings.is_empty() => faults.push(format!("has warnings: {warnings:?}")),
+        Some(parts) => told(parts, &warnings.join("\n"), faults),
+        None => {}
+    }
+    Ok(found)
 }
 
-fn expect_error(parts: Option<&Vec<String>>, error: &SourceError, faults: &mut Vec<String>) {
-    let hint = Error::from(error.clone()).hint().unwrap_or_default();
-    let text = format!("{error}; hint: {hint}");
-    let Some(parts) = parts else { return faults.push(format!("is refused: {text}")) };
-    let missing = parts.iter().filter(|part| !text.contains(part.as_str()));
-    faults.extend(missing.map(|part| format!("{part:?} is not in the error: {text}")));
+fn properties<'a>(expect: &Map<String, Value>, get: impl Fn(&str) -> Option<&'a str>) -> Value {
+    let asked = expect.get("properties").and_then(Value::as_object);
+    asked.into_iter().flat_map(Map::keys).map(|key| (key.clone(), json!(get(key)))).collect()
 }
 
-fn expect_warnings(parts: Option<&[String]>, warnings: &[String], faults: &mut Vec<String>) {
-    let Some(parts) = parts else { return };
-    if parts.is_empty() && !warnings.is_empty() {
-        faults.push(format!("has warnings: {warnings:?}"));
+fn reading_of_chain(
+    config: &SharedConfig,
+    name: &str,
+    chain: &ProfileChain,
+) -> Result<Map<String, Value>, SourceError> {
+    let Start { source, hops } = &chain.start;
+    assert_eq!(hops.len(), chain.hop_profiles.len(), "{:?}", chain.hop_profiles);
+    let is_own = hops.is_empty() && matches!(source, SourceSpec::Profile(_));
+    let kind = is_own.then(|| config.credential_kind(name)).transpose()?;
+    let key = config.find(name).and_then(|profile| profile.get("aws_access_key_id"));
+    let file = match source {
+        SourceSpec::Token { from: TokenFrom::File(path), .. } => Some(path),
+        _ => None,
+    };
+    let found = json!({
+        "start": source.to_string(),
+        "source": method(kind, hops, source),
+        "key": key.filter(|_| kind.is_some_and(is_key)),
+        "token_file": file,
+        "mfa_command": chain.mfa_command,
+        "hops": hops.iter().map(|hop| hop.role().unwrap().as_str()).collect::<Vec<_>>(),
+        "names": hops.iter().map(names).collect::<Vec<_>>(),
+    });
+    Ok(found.as_object().unwrap().clone())
+}
+
+/// What goes with a call, as far as files can say it.
+pub(super) fn names(hop: &Hop) -> Value {
+    match hop {
+        Hop::AssumeRole(request) => json!({
+            "session": request.session_name.as_str(),
+            "external_id": request.external_id.as_ref().map(ExternalId::as_str),
+            "mfa_serial": request.mfa.as_ref().map(|mfa| mfa.serial.as_str()),
+            "duration": request.duration.map(SessionDuration::seconds),
+        }),
+        Hop::WebIdentity(request) => json!({
+            "session": request.session_name.as_str(),
+            "duration": request.duration.map(SessionDuration::seconds),
+        }),
+        Hop::SessionToken(_) | Hop::RegistryToken(_) => panic!("no profile asks for {hop:?}"),
     }
-    let is_told = |part: &&String| warnings.iter().any(|text| text.contains(part.as_str()));
-    let missing = parts.iter().filter(|part| !is_told(part));
-    faults.extend(missing.map(|part| format!("{part:?} is in none of {warnings:?}")));
 }
 
 fn is_key(kind: CredentialKind) -> bool {
     matches!(kind, CredentialKind::KeysOfCredentialsFile | CredentialKind::KeysOfConfigFile)
 }
 
-fn method(chain: &ProfileChain, kind: Option<CredentialKind>) -> &'static str {
-    match (chain.start.hops.last(), kind, &chain.start.source) {
+/// botocore's name of the method.
+fn method(kind: Option<CredentialKind>, hops: &[Hop], source: &SourceSpec) -> &'static str {
+    match (hops.last(), kind, source) {
         (Some(Hop::WebIdentity(_)), ..) => "assume-role-with-web-identity",
         (Some(_), ..) => "assume-role",
         (None, Some(CredentialKind::KeysOfCredentialsFile), _) => "shared-credentials-file",
@@ -272,5 +168,36 @@ fn method(chain: &ProfileChain, kind: Option<CredentialKind>) -> &'static str {
         (None, None, SourceSpec::Container) => "container-role",
         (None, None, SourceSpec::Instance) => "iam-role",
         (None, None, other) => panic!("{other} is no source of a profile"),
+    }
+}
+
+fn shown(error: &SourceError) -> String {
+    let hint = Error::from(error.clone()).hint().unwrap_or_default();
+    format!("{error}; hint: {hint}")
+}
+
+fn told(parts: &[String], text: &str, faults: &mut Vec<String>) {
+    let missing = parts.iter().filter(|part| !text.contains(part.as_str()));
+    faults.extend(missing.map(|part| format!("{part:?} is not told: {text}")));
+}
+
+/// Compares what is expected; of an object only the keys that are.
+fn contains(what: &str, expected: &Value, found: &Value, faults: &mut Vec<String>) {
+    match (expected, found) {
+        (Value::Object(expected), Value::Object(found)) => {
+            for (key, value) in expected {
+                match found.get(key) {
+                    Some(found) => contains(key, value, found, faults),
+                    None => faults.push(format!("{what} has no {key}")),
+                }
+            }
+        }
+        (Value::Array(expected), Value::Array(found)) if expected.len() == found.len() => {
+            for (expected, found) in expected.iter().zip(found) {
+                contains(what, expected, found, faults);
+            }
+        }
+        _ if expected == found => {}
+        _ => faults.push(format!("{what} is {found}, not {expected}")),
     }
 }
