@@ -189,7 +189,14 @@ impl Group {
     /// The AWS CLI reads what is indented as a whole; several SDKs refuse the file.
     fn remark_on_indent(&mut self, indent: usize, number: usize) {
         if indent > 0 {
-            self.remarks.push((number, "is indented, and not every tool reads that"));
+            self.remark_once(number, "is indented, and not every tool reads that");
+        }
+    }
+
+    /// Who writes a habit of his on every line is told of it on the first one.
+    fn remark_once(&mut self, number: usize, what: &'static str) {
+        if self.remarks.iter().all(|(_, known)| *known != what) {
+            self.remarks.push((number, what));
         }
     }
 
@@ -206,10 +213,10 @@ impl Group {
             return self.remarks.push((number, "is left out: a key is one word"));
         }
         if mark == ':' {
-            self.remarks.push((number, "has : where most tools want ="));
+            self.remark_once(number, "has : where most tools want =");
         }
         if has_comment {
-            self.remarks.push((number, "has a comment that the AWS CLI takes for part of it"));
+            self.remark_once(number, "has a comment that the AWS CLI takes for part of it");
         }
         let (key, value) = (key.to_lowercase(), Zeroizing::new(value.to_owned()));
         self.properties.push(Property { key, value, line: number, nested: Vec::new() });

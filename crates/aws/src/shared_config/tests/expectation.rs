@@ -86,6 +86,7 @@ fn reading_of(
         },
         "properties": properties(&expect.reading, |key| profile.get(key)),
         "source": null,
+        "warning_count": settings.warnings.len(),
     });
     let mut warnings = settings.warnings;
     if config.has_credentials(name) {
