@@ -4,9 +4,9 @@ Usage: judge_config.py ROWS DIFFERENCES PROGRAM...
 
 ROWS is JSON lines of {id, name, profile, config?, config_base64?, credentials?}, the second for
 bytes that are not UTF-8; what else a row has is not read. For each row both files are written,
-botocore is asked, and `PROGRAM... PROFILE` prints {region, source, key, error}. A field that differs
-must be explained in DIFFERENCES, a JSON list of {id, name, why}; an explanation whose row no longer
-differs is a failure too, and so is one without a row.
+botocore is asked, and `PROGRAM... PROFILE` prints {region, source, key, error}. A field that
+differs must be explained in DIFFERENCES, a JSON list of {id, name, why}; an explanation whose row
+no longer differs is a failure too, and so is one without a row.
 
 Both sides stop where a call or a program would be needed: this is about reading.
 """
