@@ -2,14 +2,16 @@
 
 Usage: judge_config.py ROWS DIFFERENCES PROGRAM...
 
-ROWS is JSON lines of {id, name, profile, config?, credentials?}. For each row both files are
-written, botocore is asked, and `PROGRAM... PROFILE` prints {region, source, key, error}. A field
-that differs must be explained in DIFFERENCES, a JSON list of {id, name, why}; an explanation whose
-row no longer differs is a failure too, and so is one without a row.
+ROWS is JSON lines of {id, name, profile, config?, config_base64?, credentials?}, the second for
+bytes that are not UTF-8; what else a row has is not read. For each row both files are written,
+botocore is asked, and `PROGRAM... PROFILE` prints {region, source, key, error}. A field that
+differs must be explained in DIFFERENCES, a JSON list of {id, name, why}; an explanation whose row
+no longer differs is a failure too, and so is one without a row.
 
 Both sides stop where a call or a program would be needed: this is about reading.
 """
 
+import base64
 import json
 import os
 import subprocess
@@ -101,10 +103,11 @@ def write_files(folder, row):
     paths = {}
     for name in ("config", "credentials"):
         paths[name] = os.path.join(folder, name)
-        if row.get(name) is not None:
-            # Line ends as they are in the row; a lone surrogate is a byte that is not UTF-8.
+        # Line ends stay as they are in the row.
+        content = row.get(name, "").encode() or base64.b64decode(row.get(f"{name}_base64", ""))
+        if name in row or f"{name}_base64" in row:
             with open(paths[name], "wb") as file:
-                file.write(row[name].encode("utf-8", "surrogateescape"))
+                file.write(content)
     os.environ.clear()
     os.environ.update({
         "PATH": PATH, "HOME": folder, "AWS_CONFIG_FILE": paths["config"],

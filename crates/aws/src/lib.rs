@@ -25,7 +25,8 @@ pub use client::AwsClient;
 pub use endpoint::{Destination, Endpoint, InvalidEndpoint, PlainHttp};
 pub use network::Network;
 pub use shared_config::{
-    ChainOptions, ConfigFiles, Endpoints, Profile, ProfileChain, ProfileSettings, SharedConfig,
+    ChainOptions, ConfigFiles, CredentialKind, Endpoints, Profile, ProfileChain, ProfileSettings,
+    SharedConfig,
 };
 pub use sources::{Machine, PROCESS_MARKER};
 pub use trust::{CaBundle, InvalidCaBundle};

@@ -18,7 +18,7 @@ use rolecall_engine::violation::nearest;
 use zeroize::Zeroizing;
 
 pub use chain::{ChainOptions, ProfileChain};
-pub use profile::Profile;
+pub use profile::{CredentialKind, Profile};
 pub use settings::{Endpoints, ProfileSettings};
 
 pub(crate) use profile::Own;
@@ -77,7 +77,9 @@ impl SharedConfig {
     fn add(&mut self, path: &Path, kind: FileKind) -> Result<(), SourceError> {
         let unreadable = |problem: String| SourceError::Missing {
             what: format!("the AWS config file {} {problem}", path.display()),
-            hint: Some("the form of these files is in docs/guides/sources.md".to_owned()),
+            hint: Some(
+                "it holds lines [profile NAME], and lines KEY = VALUE below them".to_owned(),
+            ),
         };
         let text = match std::fs::read(path) {
             Ok(bytes) => decoded(&Zeroizing::new(bytes)).map_err(unreadable)?,
@@ -86,7 +88,7 @@ impl SharedConfig {
         };
         let groups = syntax::parse(&text, kind)
             .map_err(|error| unreadable(format!("is broken, {error}")))?;
-        self.merge(groups, path);
+        self.merge(groups, kind, path);
         Ok(())
     }
 

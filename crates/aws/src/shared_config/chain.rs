@@ -51,7 +51,7 @@ impl SharedConfig {
     /// STS would refuse.
     pub fn chain(&self, name: &str, options: &ChainOptions) -> Result<ProfileChain, SourceError> {
         let mut walk = Walk { config: self, options, visited: Vec::new(), roles: Vec::new() };
-        let (source, token_hop, mut warnings) = walk.to_source(name)?;
+        let (source, token_hop, mut warnings) = walk.find_source(name)?;
         let visited = walk.visited;
         let mut hops: Vec<Hop> = Vec::new();
         let mut hop_profiles = Vec::new();
@@ -64,7 +64,9 @@ impl SharedConfig {
             hop_profiles.push(profile.name.to_owned());
         }
         for profile in &visited {
-            warnings.extend(profile.group.remarks.iter().cloned());
+            let session = profile.get("sso_session").and_then(|name| self.sso_sessions.get(name));
+            let read = [Some(profile.group), session];
+            warnings.extend(read.iter().flatten().flat_map(|group| group.remarks.iter().cloned()));
         }
         let mfa_command = visited.iter().find_map(|profile| profile.get("mfa_process"));
         Ok(ProfileChain {
@@ -76,8 +78,11 @@ impl SharedConfig {
     }
 
     /// Whether a profile has anything that gives credentials: else the default chain goes on.
+    ///
+    /// A line that cannot be read might have been it, so it counts: what was meant for one
+    /// identity must not run as another.
     pub fn has_credentials(&self, name: &str) -> bool {
-        const KEYS: [&str; 10] = [
+        const KEYS: [&str; 12] = [
             "role_arn",
             "source_profile",
             "credential_source",
@@ -86,11 +91,15 @@ impl SharedConfig {
             "aws_secret_access_key",
             "sso_session",
             "sso_start_url",
+            "sso_account_id",
+            "sso_role_name",
             "login_session",
             "credential_process",
         ];
         let profile = self.find(name);
-        profile.is_some_and(|profile| KEYS.iter().any(|key| profile.get(key).is_some()))
+        profile.is_some_and(|profile| {
+            profile.check_lines().is_err() || KEYS.iter().any(|key| profile.get(key).is_some())
+        })
     }
 }
 
@@ -105,7 +114,7 @@ struct Walk<'a> {
 type Found = (SourceSpec, Option<WebIdentityRequest>, Vec<String>);
 
 impl<'a> Walk<'a> {
-    fn to_source(&mut self, name: &str) -> Result<Found, SourceError> {
+    fn find_source(&mut self, name: &str) -> Result<Found, SourceError> {
         let mut profile = self.config.profile(name)?;
         loop {
             profile.check_lines()?;
@@ -124,8 +133,10 @@ impl<'a> Walk<'a> {
             let named = profile.get("credential_source");
             if profile.get("role_arn").is_none() {
                 return match named {
-                    Some(source) => Ok((named_source(profile, source)?, None, Vec::new())),
-                    None => self.own(profile),
+                    Some(source) if profile.kind().is_none() => {
+                        Ok((named_source(profile, source)?, None, Vec::new()))
+                    }
+                    _ => self.own(profile),
                 };
             }
             let request = self.role_request(profile, is_first)?;
@@ -178,7 +189,7 @@ impl<'a> Walk<'a> {
 
     /// A profile that names itself means its own keys.
     fn own_of_circle(&self, profile: Profile<'_>) -> Result<Found, SourceError> {
-        if self.config.own(profile).is_err() {
+        if profile.kind().is_none() {
             let (name, hint) = (profile.name, "name another source_profile, or give it keys");
             return Err(profile.refuse(
                 format_args!("is its own source_profile and has no keys ({name} -> {name})"),
@@ -264,7 +275,8 @@ impl Values<'_> {
         let profile = self.profile;
         self.violations.into_result(value).map_err(|found| {
             let problems: Vec<String> = found.iter().map(ToString::to_string).collect();
-            let hint = "the keys and their bounds are in docs/guides/sources.md";
+            let hint = "role_arn, role_session_name, external_id, mfa_serial and duration_seconds go to STS as \
+                        they are";
             profile.refuse(format_args!("is not valid: {}", problems.join("; ")), hint)
         })
     }

@@ -27,6 +27,9 @@ pub(crate) struct Group {
     pub(crate) faults: Vec<(usize, &'static str)>,
     /// What can be read, though not every tool reads it so, and its line.
     pub(crate) remarks: Vec<(usize, &'static str)>,
+    /// How far the last key is indented: what is indented further goes on with it.
+    indent: usize,
+    last_line: Option<LastLine>,
 }
 
 /// What a group is about.
@@ -85,18 +88,24 @@ pub(crate) fn parse(text: &str, kind: FileKind) -> Result<Vec<Group>, SyntaxErro
         if content.is_empty() || content.starts_with(['#', ';']) {
             continue;
         }
-        if line.starts_with('[') {
-            groups.push(Group::begin(line, number, kind)?);
+        let indent = line.chars().take_while(|c| c.is_whitespace()).count();
+        let goes_on = groups.last().is_some_and(|group| group.goes_on_at(indent));
+        if content.starts_with('[') && !goes_on {
+            let mut group = Group::begin(content, number, kind)?;
+            group.remark_on_indent(indent, number);
+            groups.push(group);
             continue;
         }
         let Some(group) = groups.last_mut() else {
             let what = "stands before the first [profile NAME]";
             return Err(SyntaxError { line: number, what });
         };
-        if content.len() < line.len() {
+        if goes_on {
             group.go_on(content, number);
         } else {
-            group.add(line, number);
+            group.add(content, number);
+            group.remark_on_indent(indent, number);
+            group.indent = indent;
         }
     }
     Ok(groups)
@@ -119,6 +128,8 @@ impl Group {
             properties: Vec::new(),
             faults: Vec::new(),
             remarks: Vec::new(),
+            indent: 0,
+            last_line: None,
         };
         group.header = group.read_header(inside.trim(), kind);
         Ok(group)
@@ -170,15 +181,30 @@ impl Group {
         (!text.is_empty() && !text.contains(char::is_whitespace)).then(|| text.to_owned())
     }
 
+    /// Whether a line so far indented belongs to the key above it.
+    fn goes_on_at(&self, indent: usize) -> bool {
+        self.last_line.is_some() && indent > self.indent
+    }
+
+    /// The AWS CLI reads what is indented as a whole; several SDKs refuse the file.
+    fn remark_on_indent(&mut self, indent: usize, number: usize) {
+        if indent > 0 {
+            self.remark_once(number, "is indented, and not every tool reads that");
+        }
+    }
+
+    /// Who writes a habit of his on every line is told of it on the first one.
+    fn remark_once(&mut self, number: usize, what: &'static str) {
+        if self.remarks.iter().all(|(_, known)| *known != what) {
+            self.remarks.push((number, what));
+        }
+    }
+
     fn add(&mut self, line: &str, number: usize) {
+        self.last_line = Some(LastLine::LeftOut);
         let (line, has_comment) = without_comment(line);
-        let (key, value) = match line.split_once('=').or_else(|| {
-            let split = line.split_once(':')?;
-            self.remarks.push((number, "has : where most tools want ="));
-            Some(split)
-        }) {
-            Some((key, value)) => (key.trim(), value.trim()),
-            None => return self.faults.push((number, "has no = between a key and its value")),
+        let Some((key, value, mark)) = key_and_value(line) else {
+            return self.faults.push((number, "has no = between a key and its value"));
         };
         if key.is_empty() {
             return self.faults.push((number, "has no key before its ="));
@@ -186,18 +212,22 @@ impl Group {
         if key.contains(char::is_whitespace) {
             return self.remarks.push((number, "is left out: a key is one word"));
         }
+        if mark == ':' {
+            self.remark_once(number, "has : where most tools want =");
+        }
         if has_comment {
-            self.remarks.push((number, "has a comment that the AWS CLI takes for part of it"));
+            self.remark_once(number, "has a comment that the AWS CLI takes for part of it");
         }
         let (key, value) = (key.to_lowercase(), Zeroizing::new(value.to_owned()));
         self.properties.push(Property { key, value, line: number, nested: Vec::new() });
+        self.last_line = Some(LastLine::Kept);
     }
 
-    /// An indented line goes on with the value above it, or is a key below it.
+    /// A line that is indented further goes on with the value above it, or is a key below it.
     fn go_on(&mut self, content: &str, number: usize) {
-        let Some(property) = self.properties.last_mut() else {
-            return self.faults.push((number, "is indented below nothing"));
-        };
+        // What goes on with a line that was left out is left out with it.
+        let is_kept = self.last_line == Some(LastLine::Kept);
+        let Some(property) = self.properties.last_mut().filter(|_| is_kept) else { return };
         let is_group = property.value.is_empty() || !property.nested.is_empty();
         if !is_group {
             property.value.push('\n');
@@ -212,6 +242,30 @@ impl Group {
             // Nobody but its own tool reads what stands below a key.
             _ => self.remarks.push((number, "is left out: it has no key and =")),
         }
+    }
+}
+
+/// What became of the last line with a key.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum LastLine {
+    Kept,
+    LeftOut,
+}
+
+/// Splits a line at its `=`, or at a `:` in its place, as the AWS CLI does.
+fn key_and_value(line: &str) -> Option<(&str, &str, char)> {
+    let split = |mark: char| {
+        let (key, value) = line.split_once(mark)?;
+        Some((key.trim(), value.trim(), mark))
+    };
+    match (split('='), split(':')) {
+        // A `:` may be part of a key, and an `=` of a value.
+        (Some((long, ..)), Some(colon))
+            if long.contains(char::is_whitespace) && !colon.0.contains(char::is_whitespace) =>
+        {
+            Some(colon)
+        }
+        (equals, colon) => equals.or(colon),
     }
 }
 

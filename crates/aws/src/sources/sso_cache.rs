@@ -19,8 +19,8 @@ pub(super) struct CachedToken {
 
 /// The cached token for a start URL; nothing where there is none, or none that can be read.
 pub(super) fn read(cache: &Path, start_url: &str) -> Option<CachedToken> {
-    let name: String = Sha1::digest(start_url).iter().map(|byte| format!("{byte:02x}")).collect();
-    let bytes = Zeroizing::new(std::fs::read(cache.join(format!("{name}.json"))).ok()?);
+    let name = format!("{:x}.json", Sha1::digest(start_url));
+    let bytes = Zeroizing::new(std::fs::read(cache.join(name)).ok()?);
     parse(&bytes)
 }
 
