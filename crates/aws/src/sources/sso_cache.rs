@@ -3,6 +3,7 @@
 //! Read here: the SDK's reader refuses the times of older tools, which end in `UTC`, and never
 //! looks whether the token has ended.
 
+use std::fmt::Write;
 use std::path::Path;
 
 use jiff::Timestamp;
@@ -19,8 +20,11 @@ pub(super) struct CachedToken {
 
 /// The cached token for a start URL; nothing where there is none, or none that can be read.
 pub(super) fn read(cache: &Path, start_url: &str) -> Option<CachedToken> {
-    let name = format!("{:x}.json", Sha1::digest(start_url));
-    let bytes = Zeroizing::new(std::fs::read(cache.join(name)).ok()?);
+    let mut name = String::new();
+    for byte in Sha1::digest(start_url) {
+        write!(name, "{byte:02x}").ok()?;
+    }
+    let bytes = Zeroizing::new(std::fs::read(cache.join(format!("{name}.json"))).ok()?);
     parse(&bytes)
 }
 
