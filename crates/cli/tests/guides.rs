@@ -2,6 +2,7 @@
 //! with the profiles that they show.
 //!
 //! A test binary of its own, since it works in a folder of its own.
+#![expect(clippy::unwrap_used, reason = "a helper of a test fails like the test itself")]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
