@@ -25,7 +25,7 @@ fn the_page_is_what_the_flags_say() {
     assert!(
         page == written,
         "docs/reference/cli.md differs at line {}: run cargo xtask gen",
-        line.map_or_else(|| page.lines().count().min(written.lines().count()), |line| line) + 1
+        line.unwrap_or_else(|| page.lines().count().min(written.lines().count())) + 1
     );
 }
 
@@ -61,7 +61,7 @@ impl Page {
         let everywhere = |arg: &&Arg| arg.is_global_set() || is_builtin(arg);
         let shared: Vec<&Arg> = root.get_arguments().filter(everywhere).collect();
         let shared = shared.iter().map(|arg| flag(&root, arg)).collect::<String>();
-        page.text.push_str(&format!("{shared}\n"));
+        page.paragraph(shared.trim_end());
         for command in root.get_subcommands() {
             page.command(command, 2);
         }
@@ -95,7 +95,7 @@ impl Page {
         for title in headings {
             let of_it = args.iter().filter(|arg| heading(arg) == title);
             let text: String = of_it.map(|arg| flag(command, arg)).collect();
-            self.group(name, title, text);
+            self.group(name, title, &text);
         }
         if let Some(examples) = command.get_after_long_help().map(plain) {
             let lines = examples.lines().filter_map(|line| line.strip_prefix("  "));
@@ -106,9 +106,9 @@ impl Page {
         }
     }
 
-    fn group(&mut self, command: &str, title: &str, text: String) {
+    fn group(&mut self, command: &str, title: &str, text: &str) {
         let (short, remark) = title.split_once(", ").unwrap_or((title, ""));
-        let key = (title.to_owned(), text.clone());
+        let key = (title.to_owned(), text.to_owned());
         if let Some(anchor) = self.groups.get(&key) {
             let line = format!("**{short}**: [as above](#{anchor}).");
             return self.paragraph(&line);
@@ -141,7 +141,7 @@ fn flag(command: &Command, arg: &Arg) -> String {
     let help = arg.get_long_help().or(arg.get_help()).map(plain).unwrap_or_default();
     let mut item = format!("- `{}`", spelling(arg));
     let mut paragraphs = help.split("\n\n").map(prose);
-    item.push_str(&format!(": {}\n", paragraphs.next().unwrap_or_default()));
+    item.extend([": ", &paragraphs.next().unwrap_or_default(), "\n"]);
     let mut more: Vec<String> = paragraphs.collect();
     let is_switch = !arg.is_positional() && !arg.get_action().takes_values();
     let possible = if is_switch { Vec::new() } else { arg.get_possible_values() };
@@ -164,7 +164,7 @@ fn flag(command: &Command, arg: &Arg) -> String {
         more.push(lines.collect::<Vec<_>>().join("\n").trim_start().to_owned());
     }
     for paragraph in more {
-        item.push_str(&format!("\n  {paragraph}\n"));
+        item.extend(["\n  ", &paragraph, "\n"]);
     }
     item
 }
@@ -200,7 +200,7 @@ fn values(root: &Command) -> String {
     for kind in kinds(root) {
         let found = KINDS.iter().find(|(name, _)| *name == kind);
         let (_, what) = found.unwrap_or_else(|| panic!("{kind} is not among the kinds of values"));
-        rows.push_str(&format!("| `{}` | {what} |\n", kind.replace('|', "\\|")));
+        rows.extend(["| `", &kind.replace('|', "\\|"), "` | ", what, " |\n"]);
     }
     rows
 }
@@ -245,7 +245,7 @@ fn word(word: &str) -> String {
         || (core.starts_with('-') && core.len() == 2)
         || core.contains("_+=")
         || core == "*"
-        || core.contains("docs/") && core.ends_with(".md")
+        || core.starts_with("docs/")
         || (core.contains('_') && !core.contains("://"))
         || (core.starts_with('$') && core.chars().all(is_variable))
         || core.starts_with("arn:");

@@ -7,6 +7,7 @@ mod doors;
 mod endpoints;
 mod harness;
 mod manifests;
+mod security;
 mod serving;
 mod sharing;
 mod sources;

@@ -7,13 +7,13 @@ use std::process::{Child, Command, Stdio};
 use crate::harness::{Case, Sink};
 
 /// A running server, and what it printed for clients to use.
-struct Server {
+pub(crate) struct Server {
     child: Child,
-    environment: Vec<(String, String)>,
+    pub(crate) environment: Vec<(String, String)>,
 }
 
 impl Server {
-    fn start(case: &Case, more: &[&str]) -> Self {
+    pub(crate) fn start(case: &Case, more: &[&str]) -> Self {
         let mut command = case.command(&[&["emulate"], more].concat());
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
@@ -25,12 +25,12 @@ impl Server {
         Self { child, environment }
     }
 
-    fn value(&self, name: &str) -> Option<&str> {
+    pub(crate) fn value(&self, name: &str) -> Option<&str> {
         self.environment.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
     #[track_caller]
-    fn end(mut self, signal: &str) {
+    pub(crate) fn end(mut self, signal: &str) {
         let id = self.child.id().to_string();
         assert!(Command::new("kill").args(["-s", signal, &id]).status().unwrap().success());
         assert_eq!(self.child.wait().unwrap().code(), Some(0), "{signal}");
