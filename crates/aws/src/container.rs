@@ -18,6 +18,7 @@ use rolecall_engine::session::Identity;
 use crate::key_document::Flaw;
 use crate::observer::{Answer, Observer, Outcome, Transport};
 use crate::sources::{identity, within};
+use crate::trust::CaBundle;
 use setup::{Agent, FULL_URI, Setup, TOKEN_FILE, missing};
 
 /// The place in the default chain.
@@ -32,7 +33,10 @@ pub(crate) const NAME: &str = "container credentials";
 ///
 /// [`SourceError::Failed`] of class [`Class::NoSource`] where no endpoint is configured: the next
 /// place of a chain may be asked. Every other error is that of an endpoint that is configured.
-pub(crate) async fn container(config: &ProviderConfig) -> Result<Identity, SourceError> {
+pub(crate) async fn container(
+    config: &ProviderConfig,
+    bundle: Option<&CaBundle>,
+) -> Result<Identity, SourceError> {
     let environment = Env::real();
     let Some(setup) = Setup::read(|name| environment.get(name).ok())? else {
         return Err(SourceError::Failed {
@@ -42,7 +46,7 @@ pub(crate) async fn container(config: &ProviderConfig) -> Result<Identity, Sourc
             hint: Some("ECS and EKS Pod Identity set it by themselves".to_owned()),
         });
     };
-    let observer = Observer::new(setup.transport);
+    let observer = Observer::new(setup.transport, bundle);
     let config = config.clone().with_http_client(observer.clone());
     let provider = EcsCredentialsProvider::builder().configure(&config).build();
     match within(MOST_WAIT, provider.provide_credentials()).await {

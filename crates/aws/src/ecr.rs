@@ -21,6 +21,7 @@ use zeroize::Zeroizing;
 use crate::failure::{ECR, TableClassifier, failure_of};
 use crate::network::Network;
 use crate::sts::{secrets_of, signing};
+use crate::whole::WholeAnswer;
 
 /// ECR over `aws-sdk-ecr` and `aws-sdk-ecrpublic`; one HTTP client per region.
 pub(crate) struct EcrClient {
@@ -60,7 +61,9 @@ impl EcrClient {
             let mut clients = self.private.lock().unwrap_or_else(PoisonError::into_inner);
             let made = clients.entry(region.clone()).or_insert_with(|| {
                 let shared = self.network.config(&self.network.ecr, region.as_str());
-                aws_sdk_ecr::Client::new(&shared)
+                let config = aws_sdk_ecr::config::Builder::from(&shared);
+                let config = config.interceptor(WholeAnswer::Json).build();
+                aws_sdk_ecr::Client::from_conf(config)
             });
             made.clone()
         };
@@ -86,7 +89,9 @@ impl EcrClient {
             let mut client = self.public.lock().unwrap_or_else(PoisonError::into_inner);
             let made = client.get_or_insert_with(|| {
                 let shared = self.network.config(&self.network.ecr_public, PUBLIC_REGION);
-                aws_sdk_ecrpublic::Client::new(&shared)
+                let config = aws_sdk_ecrpublic::config::Builder::from(&shared);
+                let config = config.interceptor(WholeAnswer::Json).build();
+                aws_sdk_ecrpublic::Client::from_conf(config)
             });
             made.clone()
         };
@@ -121,7 +126,9 @@ fn token_of(
     let text = std::str::from_utf8(&bytes).map_err(|_| UNREADABLE)?;
     let parts: Vec<&str> = text.split(':').collect();
     let [username, password] = parts.as_slice() else { return Err(UNREADABLE) };
-    if username.is_empty() || password.is_empty() {
+    // What is printed as a line of its own must be one.
+    let is_word = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic());
+    if !is_word(username) || !is_word(password) || !proxy_endpoint.is_none_or(is_word) {
         return Err(UNREADABLE);
     }
     let seconds = expires_at.ok_or(UNREADABLE)?.secs();
@@ -145,9 +152,12 @@ mod tests {
         let token = read("AWS:pass==").unwrap();
         assert_eq!(token.username, "AWS");
         assert_eq!(token.expires_at.to_string(), "2026-01-01T12:00:00Z");
-        for odd in ["AWS", "AWS:a:b", ":a", "AWS:", ""] {
+        for odd in ["AWS", "AWS:a:b", ":a", "AWS:", "", "AWS:a\nLD_PRELOAD=b", "A S:a"] {
             assert_eq!(read(odd).unwrap_err(), UNREADABLE, "{odd}");
         }
+        let odd_endpoint =
+            token_of(Some(&STANDARD.encode("AWS:p")), Some(&end), Some("a\nb"), None);
+        assert_eq!(odd_endpoint.unwrap_err(), UNREADABLE);
         assert_eq!(token_of(Some("***"), Some(&end), None, None).unwrap_err(), UNREADABLE);
         assert_eq!(token_of(None, Some(&end), None, None).unwrap_err(), UNREADABLE);
         let no_end = token_of(Some(&STANDARD.encode("AWS:p")), None, None, None);

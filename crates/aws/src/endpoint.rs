@@ -23,7 +23,8 @@ pub enum Destination {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Endpoint {
     url: String,
-    is_plain_local: bool,
+    is_local: bool,
+    is_tls: bool,
 }
 
 impl Endpoint {
@@ -53,12 +54,17 @@ impl Endpoint {
         if scheme == "http" && !is_local && plain_http == PlainHttp::Loopback {
             return Err(InvalidEndpoint::PlainHttp);
         }
-        Ok(Self { url: url.to_owned(), is_plain_local: scheme == "http" && is_local })
+        Ok(Self { url: url.to_owned(), is_local, is_tls: scheme == "https" })
     }
 
     /// Whether it is plain http to this machine.
     pub(crate) fn is_plain_local(&self) -> bool {
-        self.is_plain_local
+        self.is_local && !self.is_tls
+    }
+
+    /// Whether it is this machine.
+    pub(crate) fn is_local(&self) -> bool {
+        self.is_local
     }
 
     /// The URL.

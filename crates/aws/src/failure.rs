@@ -47,7 +47,7 @@ where
             CallFailure::Refused {
                 service,
                 status,
-                code: shown(&code, secrets),
+                code: code_shown(code),
                 message: shown(&message, secrets),
                 request_id,
             }
@@ -114,14 +114,26 @@ impl Found {
 /// A server's sentence, fit to be shown: one line, at most 1 000 characters, no secret.
 fn shown(text: &str, secrets: &[&str]) -> String {
     const MAX: usize = 1_000;
+    // Shorter ones stand in every sentence, and the longest first leaves no rest of it.
+    const SHORTEST: usize = 4;
     let mut text = text.to_owned();
-    for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
+    let mut secrets: Vec<&&str> = secrets.iter().filter(|it| it.len() >= SHORTEST).collect();
+    secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+    for secret in secrets {
         let percent = percent_encoding::utf8_percent_encode(secret, UNRESERVED).to_string();
-        for form in [*secret, &percent] {
+        for form in [*secret, percent.as_str()] {
             text = text.replace(form, "[redacted]");
         }
     }
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX).collect()
+}
+
+/// A code is shown where it has the form of one, and then it is no secret: keys and tokens have
+/// digits and signs, or are longer.
+fn code_shown(code: String) -> String {
+    let has_form = (1..=64).contains(&code.len())
+        && code.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'.');
+    if has_form { code } else { "an unknown code".to_owned() }
 }
 
 /// As a query-protocol body has it: all but RFC 3986's unreserved characters.
@@ -194,5 +206,12 @@ mod tests {
             "canonical string: x-amz-security-token:[redacted] of [redacted]"
         );
         assert_eq!(shown(&"x".repeat(5_000), &[]).len(), 1_000);
+        assert_eq!(
+            shown("secret and secret-long", &["secret", "secret-long"]),
+            "[redacted] and [redacted]"
+        );
+        assert_eq!(shown("AccessDenied", &["ss"]), "AccessDenied");
+        assert_eq!(code_shown("AccessDenied".to_owned()), "AccessDenied");
+        assert_eq!(code_shown("wJalr/XUtn".to_owned()), "an unknown code");
     }
 }

@@ -17,6 +17,7 @@ use rolecall_engine::session::Identity;
 use crate::container::{shown, unusable};
 use crate::observer::{Answer, Exchange, Observer, Outcome, Transport};
 use crate::sources::identity;
+use crate::trust::CaBundle;
 
 /// The place in the default chain.
 pub(crate) const NAME: &str = "instance metadata (IMDSv2)";
@@ -29,7 +30,10 @@ pub(crate) const NAME: &str = "instance metadata (IMDSv2)";
 ///
 /// [`SourceError::Failed`] of class [`Class::NoSource`] where this is no instance, or one without a
 /// role. Every other error is that of a metadata service that answered.
-pub(crate) async fn instance(config: &ProviderConfig) -> Result<Identity, SourceError> {
+pub(crate) async fn instance(
+    config: &ProviderConfig,
+    bundle: Option<&CaBundle>,
+) -> Result<Identity, SourceError> {
     let environment = Env::real();
     let variable = |name: &str| environment.get(name).ok().filter(|value| !value.is_empty());
     if variable(DISABLED).is_some_and(|value| value.eq_ignore_ascii_case("true")) {
@@ -38,7 +42,8 @@ pub(crate) async fn instance(config: &ProviderConfig) -> Result<Identity, Source
     }
     let endpoint = variable(ENDPOINT);
     let is_tls = endpoint.as_ref().is_some_and(|url| url.starts_with("https:"));
-    let observer = Observer::new(if is_tls { Transport::Tls } else { Transport::Direct });
+    let transport = if is_tls { Transport::Tls } else { Transport::Direct };
+    let observer = Observer::new(transport, bundle);
     let config = config.clone().with_http_client(observer.clone());
     let stop = match tokio::time::timeout(MOST_WAIT, keys(&config)).await {
         Ok(Ok(credentials)) => return identity(&credentials, NAME.to_owned()),

@@ -1,7 +1,7 @@
 //! The engine's ports over the AWS SDK for Rust: the only crate that names SDK types.
 //!
-//! [`StsClient`] makes the calls, [`sources`] finds keys in the places where AWS tools put them,
-//! [`SharedConfig`] reads what else the shared configuration says. No error of the SDK leaves this
+//! [`AwsClient`] makes the calls, [`Machine`] finds keys in the places where AWS tools put them,
+//! [`SharedConfig`] reads the AWS config files. No error of the SDK leaves this
 //! crate: its debug form can hold live secret keys, so code and sentence are taken out and the rest
 //! is dropped.
 

@@ -4,12 +4,19 @@ use std::time::Duration;
 
 use aws_sdk_sts::config::{AppName, BehaviorVersion, Region as SdkRegion};
 use aws_smithy_http_client::Builder as HttpClientBuilder;
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
+    SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
 
 use crate::endpoint::Destination;
-use crate::trust::CaBundle;
+use crate::trust::{CaBundle, Proxy, https_client};
 
 /// Where each service is, and whom TLS trusts.
 #[derive(Clone, Debug)]
@@ -35,6 +42,11 @@ impl Network {
         }
     }
 
+    /// A client over TLS, for what is neither STS nor ECR.
+    pub(crate) fn https_client(&self) -> SharedHttpClient {
+        https_client(self.ca_bundle.as_ref(), Proxy::OfEnvironment)
+    }
+
     /// The SDK's settings for one service in one region.
     ///
     /// Retries are the SDK's: three attempts, within 20 s in all.
@@ -50,21 +62,52 @@ impl Network {
             .timeout_config(timeouts);
         config.set_app_name(AppName::new("rolecall").ok());
         config.set_sleep_impl(aws_smithy_async::rt::sleep::default_async_sleep());
-        let mut client = self.ca_bundle.as_ref().map(CaBundle::https_client);
+        let bundle = self.ca_bundle.as_ref();
+        let mut client = bundle.map(|it| https_client(Some(it), Proxy::OfEnvironment));
         match destination {
             Destination::Regional { fips, dual_stack } => {
                 config = config.use_fips(*fips).use_dual_stack(*dual_stack);
             }
             Destination::Endpoint(endpoint) => {
                 config = config.endpoint_url(endpoint.as_str());
+                // No proxy: what goes to this machine stays on it.
                 if endpoint.is_plain_local() {
-                    // No TLS and no proxy: what goes to this machine stays on it.
                     client = Some(HttpClientBuilder::new().build_http());
+                } else if endpoint.is_local() {
+                    client = Some(https_client(bundle, Proxy::Never));
                 }
             }
         }
         config.set_http_client(client);
         config.build()
+    }
+}
+
+/// A client that sends nothing in clear: a provider of the SDK may have taken another address from
+/// the environment.
+#[derive(Clone, Debug)]
+pub(crate) struct TlsOnly(pub(crate) SharedHttpClient);
+
+impl HttpClient for TlsOnly {
+    fn http_connector(
+        &self,
+        settings: &HttpConnectorSettings,
+        components: &RuntimeComponents,
+    ) -> SharedHttpConnector {
+        SharedHttpConnector::new(TlsOnlyConnector(self.0.http_connector(settings, components)))
+    }
+}
+
+#[derive(Debug)]
+struct TlsOnlyConnector(SharedHttpConnector);
+
+impl HttpConnector for TlsOnlyConnector {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        if request.uri().starts_with("https://") {
+            return self.0.call(request);
+        }
+        let error = ConnectorError::user("the address is not https".into());
+        HttpConnectorFuture::ready(Err(error))
     }
 }
 

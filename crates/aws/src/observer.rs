@@ -8,13 +8,10 @@ use std::error::Error as StdError;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use aws_smithy_http_client::proxy::ProxyConfig;
-use aws_smithy_http_client::tls::Provider;
-use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
-use aws_smithy_http_client::{Builder, Connector};
+use aws_smithy_http_client::Builder;
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
-    SharedHttpConnector, http_client_fn,
+    SharedHttpConnector,
 };
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
@@ -23,6 +20,7 @@ use aws_smithy_types::body::SdkBody;
 use http_body_util::{BodyExt as _, Limited};
 
 use crate::key_document::{Flaw, code_in, flaw_of};
+use crate::trust::{CaBundle, Proxy, https_client};
 
 /// What was asked, and what came of it.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -75,10 +73,10 @@ pub(crate) struct Observer {
 
 impl Observer {
     /// A client that has seen nothing yet.
-    pub(crate) fn new(transport: Transport) -> Self {
+    pub(crate) fn new(transport: Transport, bundle: Option<&CaBundle>) -> Self {
         let inner = match transport {
             Transport::Direct => Builder::new().build_http(),
-            Transport::Tls => http_client_fn(tls_connector),
+            Transport::Tls => https_client(bundle, Proxy::OfEnvironment),
         };
         Self { inner, seen: Arc::default() }
     }
@@ -98,17 +96,6 @@ impl HttpClient for Observer {
         let inner = self.inner.http_connector(settings, components);
         SharedHttpConnector::new(ObservedConnector { inner, seen: Arc::clone(&self.seen) })
     }
-}
-
-fn tls_connector(
-    settings: &HttpConnectorSettings,
-    components: &RuntimeComponents,
-) -> SharedHttpConnector {
-    let mut builder = Connector::builder()
-        .connector_settings(settings.clone())
-        .proxy_config(ProxyConfig::from_env());
-    builder.set_sleep_impl(components.sleep_impl());
-    SharedHttpConnector::new(builder.tls_provider(Provider::Rustls(CryptoMode::AwsLc)).build())
 }
 
 #[derive(Debug)]

@@ -8,6 +8,7 @@ mod sso;
 mod sso_cache;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
@@ -29,14 +30,14 @@ use crate::container::container;
 use crate::endpoint::Destination;
 use crate::instance::instance;
 use crate::network::Network;
-use crate::shared_config::{ConfigFiles, Own, SharedConfig};
-use crate::trust::CaBundle;
+use crate::shared_config::{Own, SharedConfig};
+use crate::trust::{Proxy, https_client};
 
 /// What this machine is: its config files, and how it reaches a network.
 #[derive(Clone, Debug)]
 pub struct Machine {
-    /// Where the AWS config files are.
-    pub files: ConfigFiles,
+    /// The AWS config files, as they were read once: a pipe cannot be read twice.
+    pub config: Arc<SharedConfig>,
     /// For services that a source has to call.
     pub network: Network,
     /// What [`PROCESS_MARKER`] holds: the profiles whose command this process runs in.
@@ -67,8 +68,8 @@ impl Machine {
             SourceSpec::Profile(name) => self.profile(name, &config()).await,
             SourceSpec::Process(name) => self.process(name).await,
             SourceSpec::Environment => environment().await,
-            SourceSpec::Container => container(&config()).await,
-            SourceSpec::Instance => instance(&config()).await,
+            SourceSpec::Container => container(&config(), self.network.ca_bundle.as_ref()).await,
+            SourceSpec::Instance => instance(&config(), self.network.ca_bundle.as_ref()).await,
             SourceSpec::Secret { .. } | SourceSpec::Token { .. } | SourceSpec::Ambient => {
                 Err(SourceError::Missing {
                     what: format!("{spec} is nothing that this machine has"),
@@ -79,8 +80,7 @@ impl Machine {
     }
 
     async fn profile(&self, name: &str, config: &ProviderConfig) -> Result<Identity, SourceError> {
-        let files = SharedConfig::load(&self.files)?;
-        let (own, _) = files.own(files.profile(name)?)?;
+        let (own, _) = self.config.own(self.config.profile(name)?)?;
         if let Some(result) = sso::keys(name, &own, self, config).await {
             return result;
         }
@@ -99,8 +99,7 @@ impl Machine {
     }
 
     async fn process(&self, name: &str) -> Result<Identity, SourceError> {
-        let files = SharedConfig::load(&self.files)?;
-        let profile = files.profile(name)?;
+        let profile = self.config.profile(name)?;
         let Some(command) = profile.get("credential_process") else {
             let what = format!("profile {name} has no credential_process");
             return Err(SourceError::Missing { what, hint: None });
@@ -111,8 +110,8 @@ impl Machine {
     fn provider_config(&self, region: &Region) -> ProviderConfig {
         let region = SdkRegion::new(region.as_str().to_owned());
         let mut config = ProviderConfig::without_region().with_region(Some(region));
-        if let Some(client) = self.network.ca_bundle.as_ref().map(CaBundle::https_client) {
-            config = config.with_http_client(client);
+        if let Some(bundle) = &self.network.ca_bundle {
+            config = config.with_http_client(https_client(Some(bundle), Proxy::OfEnvironment));
         }
         match &self.network.sts {
             Destination::Regional { fips, dual_stack } => {

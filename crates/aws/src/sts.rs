@@ -50,7 +50,7 @@ impl StsClient {
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         let client = clients.entry(region.clone()).or_insert_with(|| {
             let shared = self.network.config(&self.network.sts, region.as_str());
-            Client::from_conf(Builder::from(&shared).interceptor(WholeAnswer).build())
+            Client::from_conf(Builder::from(&shared).interceptor(WholeAnswer::Xml).build())
         });
         client.clone()
     }

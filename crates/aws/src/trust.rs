@@ -19,7 +19,7 @@ use rustls::pki_types::pem::PemObject;
 /// The certificates of a CA bundle, which replace the machine's own.
 #[derive(Clone, Eq, PartialEq)]
 pub struct CaBundle {
-    context: Vec<u8>,
+    pem: Vec<u8>,
     count: usize,
 }
 
@@ -42,26 +42,38 @@ impl CaBundle {
         }
         match roots.len() {
             0 => Err(InvalidCaBundle::Empty { path: path.display().to_string() }),
-            count => Ok(Self { context: pem, count }),
+            count => Ok(Self { pem, count }),
         }
     }
+}
 
-    /// A client that trusts these certificates alone, and goes through the environment's proxy.
-    pub(crate) fn https_client(&self) -> SharedHttpClient {
-        let store = TrustStore::empty().with_pem_certificate(self.context.clone());
-        let context = TlsContext::builder().with_trust_store(store).build().ok();
-        Builder::new().build_with_connector_fn(move |settings, components| {
-            let mut builder = Connector::builder();
-            builder.set_connector_settings(settings.cloned());
-            builder.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
-            builder.set_proxy_config(Some(ProxyConfig::from_env()));
-            let mut builder = builder.tls_provider(Provider::Rustls(CryptoMode::AwsLc));
-            if let Some(context) = &context {
-                builder.set_tls_context(context.clone());
-            }
-            builder.build()
-        })
-    }
+/// Whether calls go through the proxy of the environment.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Proxy {
+    /// They do, where there is one.
+    OfEnvironment,
+    /// They never do: what goes to this machine stays on it.
+    Never,
+}
+
+/// A client over TLS that trusts the bundle's certificates alone, or the machine's own roots.
+pub(crate) fn https_client(bundle: Option<&CaBundle>, proxy: Proxy) -> SharedHttpClient {
+    let store = bundle.map(|bundle| TrustStore::empty().with_pem_certificate(bundle.pem.clone()));
+    let context = store.and_then(|it| TlsContext::builder().with_trust_store(it).build().ok());
+    Builder::new().build_with_connector_fn(move |settings, components| {
+        let mut builder = Connector::builder();
+        builder.set_connector_settings(settings.cloned());
+        builder.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
+        builder.set_proxy_config(Some(match proxy {
+            Proxy::OfEnvironment => ProxyConfig::from_env(),
+            Proxy::Never => ProxyConfig::disabled(),
+        }));
+        let mut builder = builder.tls_provider(Provider::Rustls(CryptoMode::AwsLc));
+        if let Some(context) = &context {
+            builder.set_tls_context(context.clone());
+        }
+        builder.build()
+    })
 }
 
 impl fmt::Debug for CaBundle {

@@ -13,9 +13,13 @@ use aws_smithy_types::body::SdkBody;
 use aws_smithy_xml::decode::Document;
 use http_body_util::Limited;
 
-/// Checks that a success ends with the end of its root element.
-#[derive(Debug)]
-pub(crate) struct WholeAnswer;
+/// Bounds every answer, and checks that a success in XML ends with the end of its root element; one
+/// in JSON that stops half-way is refused by its reader.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum WholeAnswer {
+    Xml,
+    Json,
+}
 
 #[aws_smithy_runtime_api::client::interceptors::dyn_dispatch_hint]
 impl Intercept for WholeAnswer {
@@ -43,7 +47,7 @@ impl Intercept for WholeAnswer {
     ) -> Result<(), BoxError> {
         let response = context.response();
         let body = response.body().bytes().unwrap_or_default();
-        if response.status().is_success() && !is_whole(body) {
+        if *self == Self::Xml && response.status().is_success() && !is_whole(body) {
             return Err("the answer stops half-way".into());
         }
         Ok(())

@@ -9,7 +9,7 @@ mod mfa;
 mod source;
 
 pub use check::PlanError;
-pub use mfa::share_mfa;
+pub use mfa::{codes_needed, share_mfa};
 pub use source::{SourceSpec, Start, TokenFrom};
 
 use crate::arn::RoleArn;

@@ -6,14 +6,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// Issuer, audience, subject and expiry of a token; nothing where it is no readable JWT.
 pub fn claims_for_people(token: &SecretString) -> Option<String> {
-    let payload = token.expose_secret().split('.').nth(1)?;
-    let bytes = URL_SAFE_NO_PAD.decode(payload).ok()?;
-    let claims: Value = serde_json::from_slice(&bytes).ok()?;
-    let claims = claims.as_object()?;
+    let claims = claims_of(token)?;
     let text = |name: &str| match claims.get(name) {
         Some(Value::String(text)) => shown(text),
         Some(Value::Array(items)) => {
@@ -27,6 +24,20 @@ pub fn claims_for_people(token: &SecretString) -> Option<String> {
         .and_then(|seconds| Timestamp::from_second(seconds).ok())
         .map_or_else(|| "(none)".to_owned(), |time| time.to_string());
     Some(format!("iss {}, aud {}, sub {}, exp {expiry}", text("iss"), text("aud"), text("sub")))
+}
+
+/// The namespace and name of the Kubernetes service account that a token is of, where it is one's.
+pub fn service_account_of(token: &SecretString) -> Option<(String, String)> {
+    let claims = claims_of(token)?;
+    let subject = claims.get("sub")?.as_str()?;
+    let (namespace, name) = subject.strip_prefix("system:serviceaccount:")?.split_once(':')?;
+    Some((namespace.to_owned(), name.to_owned()))
+}
+
+fn claims_of(token: &SecretString) -> Option<Map<String, Value>> {
+    let payload = token.expose_secret().split('.').nth(1)?;
+    let bytes = URL_SAFE_NO_PAD.decode(payload).ok()?;
+    serde_json::from_slice(&bytes).ok()
 }
 
 fn shown(text: &str) -> String {
@@ -46,6 +57,10 @@ mod tests {
             claims_for_people(&token).unwrap(),
             "iss https://i, aud a,b, sub s, exp 2026-01-01T00:00:00Z"
         );
+        assert_eq!(service_account_of(&token), None);
+        let payload = URL_SAFE_NO_PAD.encode(r#"{"sub":"system:serviceaccount:team-a:app"}"#);
+        let account = service_account_of(&SecretString::from(format!("h.{payload}.s")));
+        assert_eq!(account.unwrap(), ("team-a".to_owned(), "app".to_owned()));
         for garbage in ["", "a.b.c", "garbage", "..", "a.bm90IGpzb24.c"] {
             assert_eq!(claims_for_people(&SecretString::from(garbage)), None, "{garbage}");
         }

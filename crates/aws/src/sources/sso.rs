@@ -2,12 +2,13 @@
 
 use aws_config::login::LoginCredentialsProvider;
 use aws_config::provider_config::ProviderConfig;
-use aws_config::sso::SsoCredentialsProvider;
+use aws_config::sso::SsoTokenProvider;
 use aws_credential_types::provider::ProvideCredentials;
 use aws_credential_types::provider::error::CredentialsError;
+use aws_credential_types::provider::token::ProvideToken;
 use aws_sdk_sso::operation::get_role_credentials::GetRoleCredentialsError;
-use aws_sdk_sts::config::Region as SdkRegion;
 use aws_sdk_sts::error::SdkError;
+use aws_types::SdkConfig;
 use jiff::Timestamp;
 use rolecall_engine::error::{Class, SourceError};
 use rolecall_engine::session::Identity;
@@ -15,6 +16,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::{MOST_WAIT, Machine, identity, keys_of, sso_cache, within};
 use crate::endpoint::Destination;
+use crate::network::TlsOnly;
 use crate::shared_config::Own;
 
 /// Keys of an SSO session or of `aws login`; others are not handled here.
@@ -25,55 +27,43 @@ pub(super) async fn keys(
     config: &ProviderConfig,
 ) -> Option<Result<Identity, SourceError>> {
     match own {
-        Own::Sso { session: None, .. } => Some(by_start_url(profile, own, machine).await),
-        Own::Sso { session: Some(session), start_url, region, account, role } => {
-            let provider = SsoCredentialsProvider::builder()
-                .configure(config)
-                .session_name(session)
-                .start_url(start_url)
-                .region(SdkRegion::new(region.clone()))
-                .account_id(account)
-                .role_name(role)
-                .build();
-            let found = within(MOST_WAIT, provider.provide_credentials()).await;
-            Some(found.map_or_else(
-                |error| Err(SSO.refused(profile, &answer_of(&error))),
-                |credentials| identity(&credentials, SSO.origin(profile)),
-            ))
-        }
+        Own::Sso { .. } => Some(by_role(profile, own, machine).await),
         Own::Login { session } => {
-            let provider = LoginCredentialsProvider::builder(session).configure(config).build();
+            // What a person signed in with goes over TLS, whatever the environment says.
+            let config = config.clone().with_http_client(TlsOnly(machine.network.https_client()));
+            let provider = LoginCredentialsProvider::builder(session).configure(&config).build();
             let found = within(MOST_WAIT, provider.provide_credentials()).await;
-            Some(found.map_or_else(
-                |error| Err(LOGIN.refused(profile, &answer_of(&error))),
-                |credentials| identity(&credentials, LOGIN.origin(profile)),
-            ))
+            Some(match found {
+                Ok(credentials) => identity(&credentials, LOGIN.origin(profile)),
+                Err(CredentialsError::ProviderTimedOut(_)) => {
+                    Err(LOGIN.refused(profile, &Answer::Silence))
+                }
+                Err(_) => Err(LOGIN.refused(profile, &Answer::None)),
+            })
         }
         Own::Keys { .. } | Own::Process { .. } => None,
     }
 }
 
-/// The older form, without `sso_session`: the token cannot be renewed without a person.
-async fn by_start_url(
-    profile: &str,
-    own: &Own,
-    machine: &Machine,
-) -> Result<Identity, SourceError> {
-    let Own::Sso { start_url, region, account, role, .. } = own else {
+/// Keys of the account and role that the profile names, for the token that a person got.
+///
+/// Called here and not by the SDK's provider, which would send the token to whatever address
+/// `AWS_ENDPOINT_URL` names.
+async fn by_role(profile: &str, own: &Own, machine: &Machine) -> Result<Identity, SourceError> {
+    let Own::Sso { session, start_url, region, account, role } = own else {
         return Err(SSO.refused(profile, &Answer::None));
     };
-    let cache = machine.sso_cache.as_deref();
-    let Some(token) = cache.and_then(|cache| sso_cache::read(cache, start_url)) else {
-        return Err(SSO.refused(profile, &Answer::None));
-    };
-    if token.ends_at <= (machine.clock)() {
-        return Err(SSO.refused(profile, &Answer::Ended(token.ends_at)));
-    }
     let regional = Destination::Regional { fips: false, dual_stack: false };
-    let client = aws_sdk_sso::Client::new(&machine.network.config(&regional, region));
+    let config = machine.network.config(&regional, region);
+    let token = match session {
+        Some(session) => of_session(session, start_url, &config).await,
+        None => of_start_url(start_url, machine),
+    };
+    let token = token.map_err(|answer| SSO.refused(profile, &answer))?;
+    let client = aws_sdk_sso::Client::new(&config);
     let call = client
         .get_role_credentials()
-        .access_token(token.access_token.expose_secret())
+        .access_token(token.expose_secret())
         .account_id(account)
         .role_name(role);
     let output = call.send().await.map_err(|error| SSO.refused(profile, &answer_to(&error)))?;
@@ -85,6 +75,35 @@ async fn by_start_url(
         Timestamp::from_millisecond(found.expiration()).ok(),
         SSO.origin(profile),
     )
+}
+
+/// The token of an `sso_session`, which the SDK renews and keeps while it can.
+async fn of_session(
+    session: &str,
+    start_url: &str,
+    config: &SdkConfig,
+) -> Result<SecretString, Answer> {
+    let provider = SsoTokenProvider::builder()
+        .configure(config)
+        .session_name(session)
+        .start_url(start_url)
+        .build()
+        .await;
+    match tokio::time::timeout(MOST_WAIT, provider.provide_token()).await {
+        Ok(Ok(token)) => Ok(SecretString::from(token.token())),
+        Ok(Err(_)) => Err(Answer::None),
+        Err(_) => Err(Answer::Silence),
+    }
+}
+
+/// The token of a start URL alone, which only a person can renew.
+fn of_start_url(start_url: &str, machine: &Machine) -> Result<SecretString, Answer> {
+    let cache = machine.sso_cache.as_deref();
+    let token = cache.and_then(|cache| sso_cache::read(cache, start_url)).ok_or(Answer::None)?;
+    if token.ends_at <= (machine.clock)() {
+        return Err(Answer::Ended(token.ends_at));
+    }
+    Ok(token.access_token)
 }
 
 /// How a person signs in.
@@ -139,21 +158,6 @@ enum Answer {
     Ended(Timestamp),
     Silence,
     None,
-}
-
-/// What the call behind a provider's error came to.
-fn answer_of(error: &CredentialsError) -> Answer {
-    if matches!(error, CredentialsError::ProviderTimedOut(_)) {
-        return Answer::Silence;
-    }
-    let mut source = std::error::Error::source(error);
-    while let Some(error) = source {
-        if let Some(error) = error.downcast_ref::<SdkError<GetRoleCredentialsError>>() {
-            return answer_to(error);
-        }
-        source = error.source();
-    }
-    Answer::None
 }
 
 fn answer_to(error: &SdkError<GetRoleCredentialsError>) -> Answer {

@@ -231,7 +231,7 @@ fn a_session_token_has_bounds_of_its_own() {
             "requestParameters": {"tokenCode": "12345"}})),
         &[
             "spec.auth.jwt: jwt auth cannot be used for STS Session Token generation (use kind STSAssumeRoleToken to assume a role; an MFA code written in a file works once)",
-            "spec.requestParameters.tokenCode: must be 6 to 6 characters long, is 5",
+            "spec.requestParameters.tokenCode: must be 6 characters long, is 5",
             "spec.requestParameters.serialNumber: is missing beside tokenCode",
         ],
     );

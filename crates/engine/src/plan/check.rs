@@ -19,6 +19,12 @@ impl Plan {
                 errors
                     .extend(hop.check_caller(Caller::Temporary).err().map(|error| (index, error)));
             }
+            let is_behind_a_role = self.hops().take(index).any(|earlier| earlier.role().is_some());
+            if let (true, Hop::AssumeRole(RoleRequest { role, mfa: Some(_), .. })) =
+                (is_behind_a_role, hop)
+            {
+                errors.push((index, PlanError::MfaBehindARole { role: role.clone() }));
+            }
             let role = hop.role();
             let partitions = role.and_then(RoleArn::partition).zip(self.region.partition());
             if let Some((role, (of_role, of_region))) = role.zip(partitions)
@@ -103,6 +109,14 @@ pub enum PlanError {
         /// The parameters that the call has not.
         parameters: Vec<&'static str>,
     },
+    /// A code is asked for a call that a role's session signs.
+    #[error(
+        "asks an MFA code for {role}, which a role's session calls for: only users have a device"
+    )]
+    MfaBehindARole {
+        /// The role of the later hop.
+        role: RoleArn,
+    },
     /// A later hop sets another source identity than an earlier one.
     #[error("sets another source identity for {role} than an earlier hop: a chain keeps the first")]
     SourceIdentityChanged {
@@ -141,6 +155,9 @@ impl PlanError {
             }
             Self::NotWithWebIdentity { .. } => {
                 "leave them out, or give them to a later hop; a token's claims bring its own tags and source identity"
+            }
+            Self::MfaBehindARole { .. } => {
+                "take the device out of this hop; the first hop's code counts for its session alone"
             }
             Self::SourceIdentityChanged { .. } => "set the source identity on the first hop only",
             Self::TagInherited { .. } => "leave the tag out of the later hop",

@@ -3,11 +3,15 @@
 //! STS takes a code with the call that a user's own keys sign, and each code once. MFA:
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_mfa_configure-api-require.html>.
 
-use super::{Hop, Plan, PlanError};
+use std::collections::HashSet;
+
+use super::{Hop, Plan, PlanError, SourceSpec};
+use crate::region::Region;
 use crate::request::{Mfa, MfaSerial, RoleRequest, SessionTokenRequest};
 
 impl Plan {
-    /// Asks for the second factor at the first call, the one that the source's keys sign.
+    /// Asks for the second factor at the first call, the one that the source's keys sign; a call
+    /// that names a device itself keeps it.
     ///
     /// # Errors
     ///
@@ -16,8 +20,8 @@ impl Plan {
     pub fn with_mfa(mut self, serial: &MfaSerial) -> Result<Self, PlanError> {
         let mfa = Some(Mfa::asked_of(serial.clone()));
         match self.first_mut() {
-            Hop::AssumeRole(request) => request.mfa = mfa,
-            Hop::SessionToken(request) => request.mfa = mfa,
+            Hop::AssumeRole(request) => request.mfa = request.mfa.take().or(mfa),
+            Hop::SessionToken(request) => request.mfa = request.mfa.take().or(mfa),
             Hop::WebIdentity(request) => {
                 let (role, parameters) = (request.role.clone(), vec!["mfa"]);
                 return Err(PlanError::NotWithWebIdentity { role, parameters });
@@ -40,12 +44,16 @@ impl Plan {
         })
     }
 
-    /// The device that the first call asks a code of, if that call is an AssumeRole.
-    fn device_of_first_role(&self) -> Option<&MfaSerial> {
+    /// The device that the first call asks a code of, where that call can be shared: a session
+    /// that is itself what was asked for is always made anew.
+    fn shareable_device(&self) -> Option<&MfaSerial> {
         match self.first() {
-            Hop::AssumeRole(RoleRequest { mfa: Some(Mfa { serial, code: None }), .. }) => {
-                Some(serial)
-            }
+            Hop::SessionToken(_) if self.prefix.is_empty() => None,
+            Hop::AssumeRole(RoleRequest { mfa: Some(Mfa { serial, code: None }), .. })
+            | Hop::SessionToken(SessionTokenRequest {
+                mfa: Some(Mfa { serial, code: None }),
+                ..
+            }) => Some(serial),
             _ => None,
         }
     }
@@ -61,11 +69,11 @@ impl Plan {
 
     /// Takes the code in a GetSessionToken of its own, whose session then makes the first call.
     fn take_code_first(&mut self) {
-        let Some(serial) = self.device_of_first_role().cloned() else { return };
+        let Some(serial) = self.shareable_device().cloned() else { return };
         if let Hop::AssumeRole(request) = self.first_mut() {
             request.mfa = None;
+            self.prefix.insert(0, session_with(serial));
         }
-        self.prefix.insert(0, session_with(serial));
     }
 
     fn first(&self) -> &Hop {
@@ -88,11 +96,11 @@ pub fn share_mfa<'a>(plans: impl Iterator<Item = &'a mut Plan>) {
         .iter()
         .enumerate()
         .map(|(index, plan)| {
-            let device = plan.device_of_first_role();
+            let device = plan.shareable_device();
             let others = plans.iter().enumerate().filter(|(other, _)| *other != index);
             device.is_some()
                 && others.map(|(_, other)| &**other).any(|other| {
-                    other.device_of_first_role() == device
+                    other.shareable_device() == device
                         && other.source == plan.source
                         && !plan.shares_first_call_with(other)
                 })
@@ -102,6 +110,35 @@ pub fn share_mfa<'a>(plans: impl Iterator<Item = &'a mut Plan>) {
         if needs_sharing {
             plan.take_code_first();
         }
+    }
+}
+
+/// How many codes a run of these plans asks for: one for each call of a prefix that is not the same
+/// as another's, and one for each last call.
+pub fn codes_needed<'a>(plans: impl Iterator<Item = &'a Plan>) -> usize {
+    let mut shared: HashSet<(&SourceSpec, &Region, &[Hop])> = HashSet::new();
+    let mut count = 0;
+    for plan in plans {
+        for (index, hop) in plan.hops().enumerate() {
+            if !asks_a_code(hop) {
+                continue;
+            }
+            match plan.prefix.get(..=index) {
+                Some(prefix) => {
+                    shared.insert((&plan.source, &plan.region, prefix));
+                }
+                None => count += 1,
+            }
+        }
+    }
+    count + shared.len()
+}
+
+fn asks_a_code(hop: &Hop) -> bool {
+    match hop {
+        Hop::AssumeRole(RoleRequest { mfa: Some(mfa), .. })
+        | Hop::SessionToken(SessionTokenRequest { mfa: Some(mfa), .. }) => mfa.code.is_none(),
+        _ => false,
     }
 }
 

@@ -191,3 +191,45 @@ fn one_code_is_made_to_serve_every_plan_of_a_run() {
     let plain = vec![Plan { prefix: Vec::new(), ..plans[0].clone() }, plans[2].clone()];
     assert_eq!(shared(plain.clone()), plain);
 }
+
+#[test]
+fn a_run_knows_how_many_codes_it_needs() {
+    let count = |mut plans: Vec<Plan>| {
+        share_mfa(plans.iter_mut());
+        codes_needed(plans.iter())
+    };
+    let role = || with_device(Vec::new(), request(READER));
+    let registry = || {
+        let plan =
+            Plan::registry_token(region("eu-west-1"), SourceSpec::Ambient, Registry::Private);
+        plan.with_mfa(&device()).unwrap()
+    };
+    let own_session = || {
+        let request = SessionTokenRequest::default();
+        let plan = Plan::session_token(region("eu-west-1"), SourceSpec::Ambient, request);
+        plan.with_mfa(&device()).unwrap()
+    };
+    assert_eq!(count(vec![role()]), 1);
+    assert_eq!(count(vec![role(), with_device(Vec::new(), request(HUB))]), 1);
+    assert_eq!(count(vec![role(), registry()]), 1);
+    assert_eq!(count(vec![registry(), registry()]), 1);
+    // A session that is asked for is made anew, and no session can ask for one.
+    assert_eq!(count(vec![role(), own_session()]), 2);
+    let elsewhere = Plan { region: region("us-east-1"), ..role() };
+    assert_eq!(count(vec![role(), elsewhere]), 2);
+}
+
+#[test]
+fn a_device_that_a_call_names_stays_and_one_behind_a_role_cannot_be() {
+    let other = MfaSerial::parse("arn:aws:iam::111122223333:mfa/other").unwrap();
+    let plan = with_device(vec![request(HUB)], request(READER)).with_mfa(&other).unwrap();
+    assert_eq!(plan.devices().collect::<Vec<_>>(), [&device()]);
+    let mut behind = request(READER);
+    behind.mfa = Some(Mfa::asked_of(device()));
+    let plan =
+        Plan::assume_role(region("eu-west-1"), SourceSpec::Ambient, vec![request(HUB)], behind);
+    assert!(matches!(
+        plan.check().unwrap_err().as_slice(),
+        [(1, PlanError::MfaBehindARole { .. })]
+    ));
+}
