@@ -33,7 +33,7 @@ pub(crate) struct EcrClient {
 
 /// Public ECR answers in this region only:
 /// <https://docs.aws.amazon.com/AmazonECR/latest/public/public-registry-auth.html>.
-const PUBLIC_REGION: &str = "us-east-1";
+pub const PUBLIC_ECR_REGION: &str = "us-east-1";
 
 impl EcrClient {
     pub(crate) fn new(network: Network) -> Self {
@@ -88,7 +88,7 @@ impl EcrClient {
         let client = {
             let mut client = self.public.lock().unwrap_or_else(PoisonError::into_inner);
             let made = client.get_or_insert_with(|| {
-                let shared = self.network.config(&self.network.ecr_public, PUBLIC_REGION);
+                let shared = self.network.config(&self.network.ecr_public, PUBLIC_ECR_REGION);
                 let config = aws_sdk_ecrpublic::config::Builder::from(&shared);
                 let config = config.interceptor(WholeAnswer::Json).build();
                 aws_sdk_ecrpublic::Client::from_conf(config)

@@ -22,6 +22,7 @@ mod trust;
 mod whole;
 
 pub use client::AwsClient;
+pub use ecr::PUBLIC_ECR_REGION;
 pub use endpoint::{Destination, Endpoint, InvalidEndpoint, PlainHttp};
 pub use network::Network;
 pub use shared_config::{

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use aws_sdk_sts::config::{AppName, BehaviorVersion, Region as SdkRegion};
+use aws_smithy_async::rt::sleep::default_async_sleep;
+use aws_smithy_async::time::{SharedTimeSource, SystemTimeSource};
 use aws_smithy_http_client::Builder as HttpClientBuilder;
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
@@ -61,7 +63,8 @@ impl Network {
             .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
             .timeout_config(timeouts);
         config.set_app_name(AppName::new("rolecall").ok());
-        config.set_sleep_impl(aws_smithy_async::rt::sleep::default_async_sleep());
+        config.set_sleep_impl(default_async_sleep());
+        config.set_time_source(Some(SharedTimeSource::new(SystemTimeSource::new())));
         let bundle = self.ca_bundle.as_ref();
         let mut client = bundle.map(|it| https_client(Some(it), Proxy::OfEnvironment));
         match destination {

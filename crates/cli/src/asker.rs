@@ -24,6 +24,9 @@ pub(crate) struct Asker {
     pub(crate) flag: Option<&'static str>,
     /// The second factor of whoever asks, for the first call.
     pub(crate) device: Option<MfaSerial>,
+    /// Whether a flag named the device: what stands in a profile beside keys is used where a code
+    /// can be had, since other tools leave it alone.
+    pub(crate) is_device_demanded: bool,
     pub(crate) mfa_command: Option<String>,
     /// The places of the default chain that have nothing, in order.
     pub(crate) tried: Vec<Attempt>,
@@ -38,6 +41,7 @@ impl Asker {
             hop_places: Vec::new(),
             flag: None,
             device: None,
+            is_device_demanded: false,
             mfa_command: None,
             tried: Vec::new(),
             warnings: Vec::new(),
@@ -126,7 +130,7 @@ impl Choice<'_> {
                 None => {
                     problems.push_with_hint(
                         "--source",
-                        "web-identity is asked for, and AWS_WEB_IDENTITY_TOKEN_FILE and AWS_ROLE_ARN are not both set",
+                        "web-identity is asked for, and AWS_WEB_IDENTITY_TOKEN_FILE is not set",
                         "give the token with --web-identity-token-file",
                     );
                     Asker::nobody()
@@ -170,7 +174,11 @@ impl Choice<'_> {
             dialect: self.dialect,
             default_name: self.default_name.clone(),
             session_name: self.session_name(problems),
-            role: self.role(problems),
+            // Every pod with IRSA has that variable, and a profile that was named knows better.
+            role: match self.profile.origin {
+                Some("--profile") => None,
+                _ => self.role(problems),
+            },
         };
         match self.config.chain(self.profile.name, &options) {
             Ok(chain) => self.of_chain(chain, problems),
@@ -185,6 +193,9 @@ impl Choice<'_> {
         let ProfileChain { start, hop_profiles, mfa_command, warnings } = chain;
         // A role's own mfa_serial stands in its hop; that of keys is for the first call made.
         let serial = self.profile_settings.mfa_serial.as_deref().filter(|_| start.hops.is_empty());
+        if start.source == SourceSpec::Environment {
+            self.check_key(problems);
+        }
         let path = format!("mfa_serial of profile {}", self.profile.name);
         Asker {
             start,
@@ -199,25 +210,23 @@ impl Choice<'_> {
     fn default_chain(&self, problems: &mut Violations) -> Asker {
         let mut tried = Vec::new();
         match self.settings.has_key {
-            KeyHalves { id: true, secret: true } => return Asker::of(SourceSpec::Environment),
             KeyHalves { id: false, secret: false } => tried.push(Attempt {
                 source: "environment variables",
                 reason: "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set".to_owned(),
             }),
-            KeyHalves { id, .. } => {
-                // A key that is only half there must not fall through to somebody else's.
-                let (set, missing) = if id { (KEY_ID, SECRET) } else { (SECRET, KEY_ID) };
-                let error = SourceError::Missing {
-                    what: format!("{set} is set and {missing} is not"),
-                    hint: Some("set both, or neither".to_owned()),
-                };
-                push_source_error(error, "environment variables", problems);
-                return Asker::nobody();
+            // A key that is only half there must not fall through to somebody else's.
+            KeyHalves { .. } => {
+                self.check_key(problems);
+                return Asker::of(SourceSpec::Environment);
             }
         }
         let name = self.profile.name;
         if self.config.has_credentials(name) {
             return self.profile(problems);
+        }
+        let mut warnings = Vec::new();
+        if let (Some(origin), Some(_)) = (self.profile.origin, self.config.find(name)) {
+            warnings.push(format!("{origin} names profile {name}, which has no credentials"));
         }
         let reason = match self.config.find(name) {
             Some(_) => format!("profile {name} has no credentials"),
@@ -225,26 +234,43 @@ impl Choice<'_> {
         };
         tried.push(Attempt { source: "AWS config files", reason });
         if let Some(asker) = self.web_identity(problems) {
-            return asker;
+            return Asker { warnings, ..asker };
         }
         tried.push(Attempt {
             source: "web identity token file",
-            reason: "AWS_WEB_IDENTITY_TOKEN_FILE and AWS_ROLE_ARN are not both set".to_owned(),
+            reason: "AWS_WEB_IDENTITY_TOKEN_FILE is not set".to_owned(),
         });
         if self.settings.has_container {
-            return Asker::of(SourceSpec::Container);
+            return Asker { warnings, ..Asker::of(SourceSpec::Container) };
         }
         tried.push(Attempt {
             source: "container credentials",
             reason: "AWS_CONTAINER_CREDENTIALS_FULL_URI is not set".to_owned(),
         });
-        Asker { tried, ..Asker::of(SourceSpec::Instance) }
+        Asker { tried, warnings, ..Asker::of(SourceSpec::Instance) }
+    }
+
+    /// Both halves of the environment's key, or a violation.
+    fn check_key(&self, problems: &mut Violations) {
+        let what = match self.settings.has_key {
+            KeyHalves { id: true, secret: true } => return,
+            KeyHalves { id: true, secret: false } => format!("{KEY_ID} is set and {SECRET} is not"),
+            KeyHalves { id: false, secret: true } => format!("{SECRET} is set and {KEY_ID} is not"),
+            KeyHalves { .. } => format!("{KEY_ID} and {SECRET} are not set"),
+        };
+        let error = SourceError::Missing { what, hint: Some("set both".to_owned()) };
+        push_source_error(error, "environment variables", problems);
     }
 
     /// The token and the role that EKS puts into a pod's environment (IRSA).
     fn web_identity(&self, problems: &mut Violations) -> Option<Asker> {
         let file = self.settings.web_identity_token_file.clone()?;
-        self.settings.role_arn.as_ref()?;
+        if self.settings.role_arn.is_none() {
+            let problem = "is set, and AWS_ROLE_ARN is not: the token is for no role";
+            let hint = "set AWS_ROLE_ARN, or give the token with --web-identity-token-file";
+            problems.push_with_hint("AWS_WEB_IDENTITY_TOKEN_FILE", problem, hint);
+            return Some(Asker::nobody());
+        }
         let source = SourceSpec::Token { from: TokenFrom::File(file), account: None };
         let Some(role) = self.role(problems) else { return Some(Asker::nobody()) };
         let session_name = self.session_name(problems);
@@ -268,6 +294,26 @@ impl Choice<'_> {
         let text = self.settings.role_session_name.as_deref()?;
         problems.keep("AWS_ROLE_SESSION_NAME", SessionName::parse(text))
     }
+}
+
+/// The config files; a profile that was named and is not there is among the problems.
+pub(crate) fn load_config(
+    settings: &Settings,
+    profile: ProfileChoice<'_>,
+    problems: &mut Violations,
+) -> SharedConfig {
+    let Some(files) = &settings.config_files else { return SharedConfig::default() };
+    let config = match SharedConfig::load(files) {
+        Ok(config) => config,
+        Err(error) => {
+            push_source_error(error, "AWS config files", problems);
+            return SharedConfig::default();
+        }
+    };
+    if let (Some(origin), Err(error)) = (profile.origin, config.profile(profile.name)) {
+        push_source_error(error, origin, problems);
+    }
+    config
 }
 
 /// Where the flags say that the token is, and which flag it was.

@@ -1,9 +1,10 @@
 //! What every one-shot door shares: where to call, as whom, and what is accepted.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use jiff::Timestamp;
-use rolecall_aws::{AwsClient, Destination, Machine, Network, SharedConfig};
+use rolecall_aws::{AwsClient, Destination, Machine, Network, PUBLIC_ECR_REGION};
 use rolecall_engine::arn::Dialect;
 use rolecall_engine::error::{Class, Error};
 use rolecall_engine::guard::Guards;
@@ -11,18 +12,18 @@ use rolecall_engine::mint::{Minted, Minter};
 use rolecall_engine::plan::{Hop, Plan, SourceSpec};
 use rolecall_engine::ports::Clock;
 use rolecall_engine::region::Region;
-use rolecall_engine::request::{MfaCode, MfaSerial, Registry};
+use rolecall_engine::request::Registry;
 use rolecall_engine::session::Issued;
 use rolecall_engine::violation::Violations;
 
-use crate::args::{GuardArgs, MfaArgs, SourceArgs};
-use crate::asker::{Asker, Choice, ProfileChoice, token_of};
+use crate::args::{GuardArgs, SourceArgs};
+use crate::asker::{Asker, Choice, ProfileChoice, load_config, token_of};
 use crate::clock::SystemClock;
 use crate::emulation::Emulation;
 use crate::inputs::{Inputs, TokenInput};
-use crate::mfa::Codes;
-use crate::place::{Place, parse_region};
-use crate::report::{Exit, Failure, push_source_error};
+use crate::mfa::{Codes, read_mfa};
+use crate::place::{NamedEndpoints, Place, parse_region};
+use crate::report::{Exit, Failure};
 use crate::request::default_session_name;
 use crate::settings::Settings;
 use crate::source::{DoorSource, Ground};
@@ -43,18 +44,17 @@ pub(crate) struct Door {
     codes: Arc<Codes>,
     machine: Option<Machine>,
     network: Network,
-    /// Where the endpoint was named, and the endpoint.
-    endpoint: Option<(&'static str, String)>,
+    endpoints: NamedEndpoints,
     guards: Guards,
     region: Option<Region>,
     /// Whether it is said already why there is no region.
     is_region_told: bool,
     /// Whether the region is a flag's, which must not be lost beside a manifest's own.
     has_region_flag: bool,
-    /// Whether a device was named by a flag, which must not be lost beside a grant's own auth.
-    has_mfa_flag: bool,
     /// What is wrong with the flags and variables; reported with what is wrong with the request.
     problems: Violations,
+    /// What is wrong with who asks; of no matter where every grant says who asks.
+    asker_problems: Violations,
 }
 
 impl Door {
@@ -74,11 +74,18 @@ impl Door {
             }
             None => Self::real(args, settings, guards, terminal, problems),
         };
-        let (given, device) = read_mfa(args, &mut door.problems);
-        door.has_mfa_flag = args.mfa.serial.is_some();
-        door.asker.device = device.or(door.asker.device.take());
+        let (given, device) = read_mfa(&args.mfa, &mut door.problems);
         let command = args.mfa.command.clone().or(door.asker.mfa_command.take());
-        door.codes = Arc::new(Codes::new(args.mfa.code.is_some(), given, command));
+        let codes = Codes::new(args.mfa.code.is_some(), given, command);
+        if args.mfa.serial.is_some() {
+            door.asker.device = device;
+            door.asker.is_device_demanded = true;
+        } else if let Some(serial) = door.asker.device.take_if(|_| !codes.can_be_had()) {
+            terminal.warn(&format!(
+                "no code is asked for, though the profile names {serial}: there is no terminal"
+            ));
+        }
+        door.codes = Arc::new(codes);
         if let SourceSpec::Token { from, .. } = &door.asker.start.source
             && door.asker.flag.is_some()
             && token_of(&args.token).is_some()
@@ -111,14 +118,14 @@ impl Door {
             codes: Arc::default(),
             machine: None,
             network: Network::at(Destination::Endpoint(emulation.endpoint()?)),
-            endpoint: None,
+            endpoints: NamedEndpoints::default(),
             guards,
             region: region.or_else(|| Some(emulation.region().clone())),
             is_region_told: false,
             has_region_flag: own.is_some(),
-            has_mfa_flag: false,
             emulation: Some(emulation),
             problems,
+            asker_problems: Violations::new(),
         })
     }
 
@@ -135,12 +142,12 @@ impl Door {
         let config = load_config(settings, profile, &mut problems);
         let profile_settings = config.settings(profile.name);
         let place = Place { args: &args.place, settings, profile: &profile_settings };
-        let endpoint = place.sts_endpoint().map(|(origin, url)| (origin, url.to_owned()));
+        let endpoints = place.endpoints();
         let region = place.region(&mut problems);
         // A profile that is not there may have had one.
         let is_region_told = problems.len() > known_problems;
         let network = place.network(&mut problems);
-        let dialect = if endpoint.is_some() { Dialect::Compatible } else { Dialect::Aws };
+        let dialect = if endpoints.sts.is_some() { Dialect::Compatible } else { Dialect::Aws };
         let choice = Choice {
             args,
             settings,
@@ -150,14 +157,15 @@ impl Door {
             dialect,
             default_name: default_session_name(settings),
         };
-        let asker = choice.make(&mut problems);
+        let mut asker_problems = Violations::new();
+        let asker = choice.make(&mut asker_problems);
         let is_in_use = profile.origin.is_some()
             || matches!(asker.start.source, SourceSpec::Profile(_) | SourceSpec::Process(_))
             || (args.place.region.is_none() && settings.region.is_none() && region.is_some());
         let of_profile = profile_settings.warnings.iter().filter(|_| is_in_use);
         warn_once(terminal, of_profile.chain(&asker.warnings));
-        let machine = settings.config_files.clone().map(|files| Machine {
-            files,
+        let machine = Some(Machine {
+            config: Arc::new(config),
             network: network.clone(),
             running: settings.running.clone(),
             sso_cache: settings.sso_cache.clone(),
@@ -171,14 +179,14 @@ impl Door {
             codes: Arc::default(),
             machine,
             network,
-            endpoint,
+            endpoints,
             guards,
             region,
             is_region_told,
             has_region_flag: args.place.region.is_some(),
-            has_mfa_flag: false,
             emulation: None,
             problems,
+            asker_problems,
         }
     }
 
@@ -206,9 +214,22 @@ impl Door {
         region
     }
 
+    /// What is wrong with who asks where nothing else says it.
+    pub(crate) fn asker_problems(&self) -> Violations {
+        self.asker_problems.clone()
+    }
+
     /// The plan with the second factor of whoever asks, if there is one.
     pub(crate) fn with_mfa(&self, plan: Plan, violations: &mut Violations) -> Option<Plan> {
         let Some(device) = &self.asker.device else { return Some(plan) };
+        // A grant's own device stays, unless a flag names another.
+        if plan.names_a_device() {
+            if self.asker.is_device_demanded {
+                let problem = "stands beside the serialNumber of the grant";
+                violations.push_with_hint("--mfa-serial", problem, "leave one of the two out");
+            }
+            return Some(plan);
+        }
         let plan = plan.with_mfa(device);
         let hint = "leave the device out: whoever comes with a token is no user and has none";
         plan.map_err(|error| violations.push_with_hint("--mfa-serial", &error, hint)).ok()
@@ -219,7 +240,7 @@ impl Door {
         match self.asker.flag {
             // A token is also that of the grant's service account.
             Some(flag) if self.token.is_none() => Some(flag),
-            _ if self.has_mfa_flag => Some("--mfa-serial"),
+            _ if self.asker.is_device_demanded => Some("--mfa-serial"),
             _ => None,
         }
     }
@@ -243,7 +264,9 @@ impl Door {
         };
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let aws = AwsClient::new(self.network.clone(), Arc::clone(&clock));
-        let source = DoorSource { inputs, ground, codes: Arc::clone(&self.codes) };
+        let has_used_command = AtomicBool::new(false);
+        let codes = Arc::clone(&self.codes);
+        let source = DoorSource { inputs, ground, codes, has_used_command };
         Minter::new(Arc::new(source), Arc::new(aws), clock)
     }
 
@@ -277,11 +300,12 @@ impl Door {
     /// endpoint.
     fn explain(&self, error: &Arc<Error>) -> Failure {
         let failure = Failure::engine(error);
-        let is_call = matches!(error.as_ref(), Error::Call { .. });
         let may_be_elsewhere = failure.exit == Exit::Later || error.class() == Class::BaseKey;
-        match &self.endpoint {
-            Some((origin, url)) if is_call && may_be_elsewhere => {
-                failure.hint_first(format!("STS is taken to be at {url}, by {origin}"))
+        let Error::Call { facts, .. } = error.as_ref() else { return failure };
+        let service = if facts.registry.is_some() { "ECR" } else { "STS" };
+        match self.endpoints.of(facts.registry) {
+            Some((origin, url)) if may_be_elsewhere => {
+                failure.hint_first(format!("{service} is taken to be at {url}, by {origin}"))
             }
             _ => failure,
         }
@@ -314,52 +338,19 @@ impl Door {
         request_id: Option<&str>,
     ) {
         let (call, until) = (hop.operation(), in_seconds(ends_at));
-        let place = match (hop, &self.endpoint) {
-            (Hop::RegistryToken(Registry::Public), _) => "us-east-1".to_owned(),
-            (Hop::RegistryToken(Registry::Private), _) | (_, None) => region.to_string(),
-            (_, Some((_, url))) => url.clone(),
+        let registry = match hop {
+            Hop::RegistryToken(registry) => Some(*registry),
+            _ => None,
+        };
+        let place = match (self.endpoints.of(registry), registry) {
+            (Some((_, url)), _) => url.to_owned(),
+            (None, Some(Registry::Public)) => PUBLIC_ECR_REGION.to_owned(),
+            (None, _) => region.to_string(),
         };
         let request_id = request_id.unwrap_or("none");
         self.terminal
             .step(&format!("{call} in {place}: {who} until {until} (request ID {request_id})"));
     }
-}
-
-/// The config files; a profile that was named and is not there is among the problems.
-fn load_config(
-    settings: &Settings,
-    profile: ProfileChoice<'_>,
-    problems: &mut Violations,
-) -> SharedConfig {
-    let Some(files) = &settings.config_files else { return SharedConfig::default() };
-    let config = match SharedConfig::load(files) {
-        Ok(config) => config,
-        Err(error) => {
-            push_source_error(error, "AWS config files", problems);
-            return SharedConfig::default();
-        }
-    };
-    if let (Some(origin), Err(error)) = (profile.origin, config.profile(profile.name)) {
-        push_source_error(error, origin, problems);
-    }
-    config
-}
-
-fn read_mfa(args: &SourceArgs, problems: &mut Violations) -> (Option<MfaCode>, Option<MfaSerial>) {
-    let MfaArgs { serial, code, .. } = &args.mfa;
-    let code = code.as_deref().and_then(|text| {
-        let code = MfaCode::parse(text);
-        problems.keep("--mfa-code", code)
-    });
-    let serial = serial.as_deref().and_then(|text| {
-        let serial = MfaSerial::parse(text);
-        if text.contains(":user/") {
-            let hint = "the device's ARN has :mfa/ where the user's has :user/";
-            problems.push_with_hint("--mfa-serial", "is the ARN of a user, not of a device", hint);
-        }
-        problems.keep("--mfa-serial", serial)
-    });
-    (code, serial)
 }
 
 fn warn_once<'a>(terminal: Terminal, warnings: impl Iterator<Item = &'a String>) {

@@ -9,11 +9,12 @@ use std::process::Command;
 
 use rolecall_engine::output::variables;
 
+use crate::EXEC_FAILURE;
 use crate::args::ExecArgs;
 use crate::door::{Door, in_seconds};
 use crate::report::{Exit, Failure};
 use crate::request::{Answer, run as request};
-use crate::settings::Settings;
+use crate::settings::{Settings, named_variable};
 use crate::signals::Signals;
 use crate::terminal::Terminal;
 
@@ -33,15 +34,15 @@ pub(crate) async fn run(
     terminal: Terminal,
 ) -> Result<Next, Failure> {
     let door = Door::open(&args.request.source, &args.request.guards, settings, terminal).await?;
-    let answer = match request(&args.request, settings, &door).await {
-        Ok(answer) => answer,
-        Err(failure) => {
-            door.close().await;
-            return Err(failure);
-        }
-    };
+    let next = with_door(args, settings, &door).await;
+    door.close().await;
+    next
+}
+
+async fn with_door(args: &ExecArgs, settings: &Settings, door: &Door) -> Result<Next, Failure> {
+    let answer = request(&args.request, settings, door).await?;
     let ends_at = in_seconds(answer.session.ends_at());
-    terminal.note(&format!("the credentials end at {ends_at} and are not renewed"));
+    door.terminal.note(&format!("the credentials end at {ends_at} and are not renewed"));
     let mut command = prepare(&args.command, &answer)?;
     let Some(emulation) = &door.emulation else {
         return Ok(Next::Replace(Box::new(command)));
@@ -51,11 +52,28 @@ pub(crate) async fn run(
         command.env(name, endpoint.as_str());
     }
     // A proxy of the environment would take the calls away from the emulator.
-    command.env("NO_PROXY", "127.0.0.1").env("no_proxy", "127.0.0.1");
-    command.env_remove("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS");
-    let status = wait(command, terminal).await;
-    door.close().await;
-    Ok(Next::Done(status))
+    for name in ["NO_PROXY", "no_proxy"] {
+        command.env(name, with_loopback(named_variable(name)));
+    }
+    // These go with no endpoint of one's own.
+    for name in [
+        "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+        "AWS_USE_FIPS_ENDPOINT",
+        "AWS_USE_DUALSTACK_ENDPOINT",
+    ] {
+        command.env_remove(name);
+    }
+    Ok(Next::Done(wait(command, door.terminal).await?))
+}
+
+/// The hosts that go through no proxy, and this machine.
+fn with_loopback(hosts: Option<OsString>) -> OsString {
+    let mut hosts = hosts.unwrap_or_default();
+    if !hosts.is_empty() {
+        hosts.push(",");
+    }
+    hosts.push("127.0.0.1");
+    hosts
 }
 
 fn prepare(words: &[OsString], answer: &Answer) -> Result<Command, Failure> {
@@ -92,17 +110,20 @@ pub(crate) fn replace(mut command: Command, terminal: Terminal) -> u8 {
 
 /// Runs the command beside the emulator, and passes on the signals that are sent to this process
 /// alone. Ctrl-C goes from the terminal to both, and only the command acts on it.
-async fn wait(command: Command, terminal: Terminal) -> u8 {
+async fn wait(command: Command, terminal: Terminal) -> Result<u8, Failure> {
     let mut command = tokio::process::Command::from(command);
     command.kill_on_drop(true);
-    let Ok(mut signals) = Signals::listen() else { return 125 };
+    let no_signals = |error: io::Error| {
+        Failure::new(Exit::Other, "could not listen for signals").cause(error.to_string())
+    };
+    let mut signals = Signals::listen().map_err(no_signals)?;
     let mut child = match command.spawn() {
         Ok(child) => child,
-        Err(error) => return could_not_run(command.as_std(), &error, terminal),
+        Err(error) => return Ok(could_not_run(command.as_std(), &error, terminal)),
     };
     loop {
         tokio::select! {
-            status = child.wait() => return status.map_or(125, status_of),
+            status = child.wait() => return Ok(status.map_or(EXEC_FAILURE, status_of)),
             signal = signals.next() => signal.send_to(&child),
         }
     }

@@ -62,8 +62,15 @@ async fn mint(
     for (grant, plan) in grants {
         match door.mint(minter, plan).await {
             Ok(minted) => issued.push(minted.issued),
-            Err(failure) if grants.len() > 1 => return Err(failure.about(&full_name(grant))),
-            Err(failure) => return Err(failure),
+            Err(failure) => {
+                minter.drain().await;
+                let is_one_of_many = grants.len() > 1;
+                return Err(if is_one_of_many {
+                    failure.about(&full_name(grant))
+                } else {
+                    failure
+                });
+            }
         }
     }
     minter.drain().await;

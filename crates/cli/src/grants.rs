@@ -9,6 +9,7 @@ use rolecall_engine::grant::{Ask, Auth, Grant, RegistryTokenSpec, ServiceAccount
 use rolecall_engine::plan::{Plan, SourceSpec, Start, TokenFrom, share_mfa};
 use rolecall_engine::region::Region;
 use rolecall_engine::request::{RoleRequest, SessionName};
+use rolecall_engine::token::service_account_of;
 use rolecall_engine::violation::Violations;
 
 use crate::args::GrantChoiceArgs;
@@ -73,6 +74,9 @@ pub(crate) async fn plan_all(
     mut violations: Violations,
 ) -> Result<Planned, Failure> {
     inputs.secrets_dir.clone_from(&choice.secrets_dir);
+    if asked.iter().any(|asked| asked.grant.auth().is_none()) {
+        violations.extend(door.asker_problems());
+    }
     inputs.token = token_for(&asked, settings, door, &mut violations).await;
     let planner = Planner { door, inputs: &inputs };
     let mut grants = Vec::new();
@@ -214,7 +218,15 @@ impl Planner<'_> {
             );
             return None;
         };
-        keep(token.first.clone(), grant, PATH, violations)?;
+        let value = keep(token.first.clone(), grant, PATH, violations)?;
+        // A token says whose it is; another account's would be a borrowed identity.
+        let own = (grant.namespace.clone(), account.name.clone());
+        if let Some(other) = service_account_of(&value).filter(|other| *other != own) {
+            let problem = format!("the token is of ServiceAccount {}/{}", other.0, other.1);
+            let hint = "give the token of the account that the grant names";
+            violations.push_with_hint(format!("{} {PATH}", full_name(grant)), problem, hint);
+            return None;
+        }
         let (from, account) = (token.from.clone(), Some(account.clone()));
         Some(Start::of_account(SourceSpec::Token { from, account }, role?))
     }

@@ -9,9 +9,32 @@ use std::sync::{Mutex, PoisonError};
 
 use rolecall_aws::command;
 use rolecall_engine::error::{Class, SourceError};
-use rolecall_engine::plan::Plan;
+use rolecall_engine::plan::{Plan, codes_needed};
 use rolecall_engine::request::{MfaCode, MfaSerial};
 use rolecall_engine::violation::Violations;
+
+use crate::args::MfaArgs;
+
+/// What the flags say of the second factor.
+pub(crate) fn read_mfa(
+    args: &MfaArgs,
+    problems: &mut Violations,
+) -> (Option<MfaCode>, Option<MfaSerial>) {
+    let MfaArgs { serial, code, .. } = args;
+    let code = code.as_deref().and_then(|text| {
+        let code = MfaCode::parse(text);
+        problems.keep("--mfa-code", code)
+    });
+    let serial = serial.as_deref().and_then(|text| {
+        let serial = MfaSerial::parse(text);
+        if text.contains(":user/") {
+            let hint = "the device's ARN has :mfa/ where the user's has :user/";
+            problems.push_with_hint("--mfa-serial", "is the ARN of a user, not of a device", hint);
+        }
+        problems.keep("--mfa-serial", serial)
+    });
+    (code, serial)
+}
 
 /// Where codes come from.
 #[derive(Debug, Default)]
@@ -34,20 +57,30 @@ impl Codes {
         plans: impl Iterator<Item = &'a Plan>,
         violations: &mut Violations,
     ) {
-        let mut devices = plans.flat_map(Plan::devices);
-        let Some(serial) = devices.next() else {
+        let plans: Vec<&Plan> = plans.collect();
+        let Some(serial) = plans.iter().flat_map(|plan| plan.devices()).next() else {
             if self.has_flag && violations.is_empty() {
                 let hint = "name the device with --mfa-serial";
                 violations.push_with_hint("--mfa-code", "is not used: no call asks for it", hint);
             }
             return;
         };
-        let can_ask = self.has_flag || self.command.is_some() || open_terminal().is_some();
-        if !can_ask {
+        let needed = codes_needed(plans.iter().copied());
+        if self.has_flag && needed > 1 {
+            let problem = format_args!("is one code, and {needed} calls need one each");
+            let hint = "run the grants one by one, or give --mfa-command";
+            violations.push_with_hint("--mfa-code", problem, hint);
+        }
+        if !self.can_be_had() {
             let problem =
                 format_args!("{serial} needs its code, and there is no terminal to ask at");
             violations.push_with_hint("--mfa-code", problem, "give --mfa-code or --mfa-command");
         }
+    }
+
+    /// Whether there is anybody to ask.
+    pub(crate) fn can_be_had(&self) -> bool {
+        self.has_flag || self.command.is_some() || open_terminal().is_some()
     }
 
     /// A present code of `serial`.

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use rolecall_aws::{CaBundle, Destination, Endpoint, Network, PlainHttp, ProfileSettings};
 use rolecall_engine::region::Region;
+use rolecall_engine::request::Registry;
 use rolecall_engine::violation::Violations;
 
 use crate::args::PlaceArgs;
@@ -17,21 +18,22 @@ pub(crate) struct Place<'a> {
     pub(crate) profile: &'a ProfileSettings,
 }
 
-impl<'a> Place<'a> {
-    /// The endpoint of STS, and where it is named.
-    pub(crate) fn sts_endpoint(&self) -> Option<(&'static str, &'a str)> {
-        self.endpoint(self.settings.endpoints.sts.as_ref(), self.profile.endpoints.sts.as_deref())
+impl Place<'_> {
+    /// The endpoints that are named, and where.
+    pub(crate) fn endpoints(&self) -> NamedEndpoints {
+        let (variables, profile) = (&self.settings.endpoints, &self.profile.endpoints);
+        NamedEndpoints {
+            sts: self.endpoint(variables.sts.as_ref(), profile.sts.as_ref()),
+            ecr: self.endpoint(variables.ecr.as_ref(), profile.ecr.as_ref()),
+            ecr_public: self.endpoint(variables.ecr_public.as_ref(), profile.ecr_public.as_ref()),
+        }
     }
 
-    fn endpoint(
-        &self,
-        variable: Option<&'a Named>,
-        profile: Option<&'a str>,
-    ) -> Option<(&'static str, &'a str)> {
-        let flag = self.args.endpoint_url.as_deref().map(|url| ("--endpoint-url", url));
-        let variable = variable.map(|(name, url)| (*name, url.as_str()));
+    fn endpoint(&self, variable: Option<&Named>, profile: Option<&String>) -> Option<Named> {
+        let flag = self.args.endpoint_url.as_ref().map(|url| ("--endpoint-url", url.clone()));
         let profile = profile.filter(|_| !self.settings.ignores_endpoints);
-        flag.or(variable).or(profile.map(|url| ("endpoint_url of the profile", url)))
+        flag.or_else(|| variable.cloned())
+            .or_else(|| profile.map(|url| ("endpoint_url of the profile", url.clone())))
     }
 
     /// Where every service is: its named endpoint, else the region's own address in the form that
@@ -41,32 +43,29 @@ impl<'a> Place<'a> {
         let fips = self.args.fips || settings.fips.or(profile.fips).unwrap_or(false);
         let dual_stack =
             self.args.dual_stack || settings.dual_stack.or(profile.dual_stack).unwrap_or(false);
-        let sts = self.sts_endpoint();
-        if let Some((origin, _)) = sts {
-            for (path, is_asked) in [
-                ("--fips, AWS_USE_FIPS_ENDPOINT or use_fips_endpoint", fips),
-                ("--dual-stack, AWS_USE_DUALSTACK_ENDPOINT or use_dualstack_endpoint", dual_stack),
-            ] {
-                if is_asked {
-                    let problem =
-                        format_args!("does not go with an endpoint, which {origin} names");
-                    problems.push(path, problem);
-                }
+        let NamedEndpoints { sts, ecr, ecr_public } = self.endpoints();
+        let named = [sts, ecr, ecr_public];
+        let mut origins: Vec<&'static str> = named.iter().flatten().map(|(it, _)| *it).collect();
+        origins.dedup();
+        for (path, is_asked) in [
+            ("--fips, AWS_USE_FIPS_ENDPOINT or use_fips_endpoint", fips),
+            ("--dual-stack, AWS_USE_DUALSTACK_ENDPOINT or use_dualstack_endpoint", dual_stack),
+        ] {
+            if is_asked && !origins.is_empty() {
+                let by = origins.join(", ");
+                let problem = format_args!("does not go with an endpoint, which is named by {by}");
+                problems.push(path, problem);
             }
         }
-        let variables = &settings.endpoints;
-        let ecr = self.endpoint(variables.ecr.as_ref(), profile.endpoints.ecr.as_deref());
-        let ecr_public =
-            self.endpoint(variables.ecr_public.as_ref(), profile.endpoints.ecr_public.as_deref());
-        if self.args.allow_http && [sts, ecr, ecr_public].iter().all(Option::is_none) {
+        if self.args.allow_http && origins.is_empty() {
             problems.push("--allow-http", "is not used: no endpoint is named");
         }
         let regional = Destination::Regional { fips, dual_stack };
         // The same endpoint for several services is told once.
         let mut told: Vec<&'static str> = Vec::new();
-        let mut destination = |named: Option<(&'static str, &str)>| {
+        let [sts, ecr, ecr_public] = named.map(|named| {
             let Some((origin, url)) = named else { return regional.clone() };
-            match Endpoint::parse(url, self.plain_http()) {
+            match Endpoint::parse(&url, self.plain_http()) {
                 Ok(endpoint) => Destination::Endpoint(endpoint),
                 Err(problem) => {
                     if !told.contains(&origin) {
@@ -76,8 +75,7 @@ impl<'a> Place<'a> {
                     regional.clone()
                 }
             }
-        };
-        let (sts, ecr, ecr_public) = (destination(sts), destination(ecr), destination(ecr_public));
+        });
         Network { sts, ecr, ecr_public, ca_bundle: self.ca_bundle(problems) }
     }
 
@@ -111,11 +109,31 @@ impl<'a> Place<'a> {
         match &self.profile.region {
             Some(text) => parse_region("region of the profile", text, problems),
             // Servers that are not AWS rarely have regions; they expect this one in the signature.
-            None if self.sts_endpoint().is_some() => {
+            None if self.endpoints().sts.is_some() => {
                 parse_region("endpoint", "us-east-1", problems)
             }
             None => None,
         }
+    }
+}
+
+/// The endpoints that are named in place of AWS's, each with where it is named.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct NamedEndpoints {
+    pub(crate) sts: Option<Named>,
+    ecr: Option<Named>,
+    ecr_public: Option<Named>,
+}
+
+impl NamedEndpoints {
+    /// That of a registry, or of STS.
+    pub(crate) fn of(&self, registry: Option<Registry>) -> Option<(&'static str, &str)> {
+        let named = match registry {
+            None => &self.sts,
+            Some(Registry::Private) => &self.ecr,
+            Some(Registry::Public) => &self.ecr_public,
+        };
+        named.as_ref().map(|(origin, url)| (*origin, url.as_str()))
     }
 }
 

@@ -35,7 +35,15 @@ pub(crate) fn check_plan(
             (PlanError::DurationOverChainingCap { .. }, None) => paths.duration,
             (_, None) => paths.role,
         };
-        violations.push_with_hint(path, &error, error.hint());
+        let is_behind_a_code =
+            added == 1 && matches!(error, PlanError::DurationOverChainingCap { .. });
+        let hint = if is_behind_a_code {
+            "one MFA code serves several grants by a session of the user, behind which roles last \
+             an hour at most: run them one by one"
+        } else {
+            error.hint()
+        };
+        violations.push_with_hint(path, &error, hint);
     }
 }
 

@@ -98,6 +98,7 @@ fn from_flags(
     door: &Door,
 ) -> Result<Plan, Failure> {
     let mut violations = door.problems();
+    violations.extend(door.asker_problems());
     if let (Some(Err(error)), Some(flag)) =
         (door.token.as_ref().map(|token| token.first.clone()), door.asker.flag)
     {

@@ -1,7 +1,7 @@
 //! The environment, read once.
 //!
 //! Each variable is declared here with what it means. An empty value counts as absent, as in the
-//! AWS SDKs. The SDK's own providers read what they need themselves.
+//! AWS SDKs. The SDK's providers of containers and instances read some more themselves.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -146,7 +146,13 @@ impl Settings {
                 problems.push(name, "is not UTF-8 text");
             }
         }
-        let flag = |name: &str| text(name).map(|text| text.eq_ignore_ascii_case("true"));
+        let mut flag = |name: &str| {
+            let value = text(name)?.to_ascii_lowercase();
+            if !matches!(value.as_str(), "true" | "false") {
+                problems.push(name, "must be true or false");
+            }
+            Some(value == "true")
+        };
         let has = |name: &str| text(name).is_some_and(|value| !value.trim().is_empty());
         let ignores_endpoints = flag("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS") == Some(true);
         let endpoint = |own| first(&[own, "AWS_ENDPOINT_URL"]).filter(|_| !ignores_endpoints);

@@ -3,6 +3,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rolecall_aws::Machine;
 use rolecall_engine::error::{Attempt, Class, SourceError};
@@ -32,9 +33,20 @@ pub(crate) struct DoorSource {
     pub(crate) inputs: Arc<Inputs>,
     pub(crate) ground: Ground,
     pub(crate) codes: Arc<Codes>,
+    pub(crate) has_used_command: AtomicBool,
 }
 
 impl DoorSource {
+    /// Whether the first reading of a token is to be used: always that of a pipe, and once that of
+    /// a command, which has just been run.
+    fn takes_first(&self, from: &TokenFrom) -> bool {
+        match from {
+            TokenFrom::File(file) => !file.is_file(),
+            TokenFrom::Command(_) => !self.has_used_command.swap(true, Ordering::SeqCst),
+            TokenFrom::Variable(_) => false,
+        }
+    }
+
     async fn find(&self, spec: &SourceSpec, region: &Region) -> Result<Identity, SourceError> {
         match (spec, &self.ground) {
             (SourceSpec::Secret { namespace, keys }, _) => Ok(Identity::Keys {
@@ -44,10 +56,8 @@ impl DoorSource {
             }),
             (SourceSpec::Token { from, .. }, _) => {
                 // Read anew at each use; what can be read once only, was.
-                let token = match (&self.inputs.token, from) {
-                    (Some(read), TokenFrom::File(file))
-                        if read.from == *from && !file.is_file() =>
-                    {
+                let token = match &self.inputs.token {
+                    Some(read) if read.from == *from && self.takes_first(from) => {
                         read.first.clone()?
                     }
                     _ => read_token(from).await?,

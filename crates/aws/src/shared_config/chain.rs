@@ -59,7 +59,14 @@ impl SharedConfig {
             hops.push(Hop::WebIdentity(request));
             hop_profiles.extend(visited.last().map(|profile| profile.name.to_owned()));
         }
-        for (profile, request) in walk.roles.into_iter().rev() {
+        for (profile, mut request) in walk.roles.into_iter().rev() {
+            // AWS refuses it there, and the code would be spent for nothing.
+            if !hops.is_empty() && request.mfa.take().is_some() {
+                warnings.push(format!(
+                    "the mfa_serial of profile {} is left out: a role's session has no device",
+                    profile.name
+                ));
+            }
             hops.push(Hop::AssumeRole(request));
             hop_profiles.push(profile.name.to_owned());
         }
@@ -128,7 +135,7 @@ impl<'a> Walk<'a> {
                 let request = self.token_request(profile, is_first)?;
                 let from = TokenFrom::File(PathBuf::from(file));
                 let source = SourceSpec::Token { from, account: None };
-                return Ok((source, Some(request), Vec::new()));
+                return Ok((source, Some(request), unused_beside_a_token(profile)));
             }
             let named = profile.get("credential_source");
             if profile.get("role_arn").is_none() {
@@ -280,6 +287,17 @@ impl Values<'_> {
             profile.refuse(format_args!("is not valid: {}", problems.join("; ")), hint)
         })
     }
+}
+
+/// What a token's call has no place for.
+fn unused_beside_a_token(profile: Profile<'_>) -> Vec<String> {
+    let unused = ["external_id", "mfa_serial", "source_profile", "credential_source"];
+    let given: Vec<&str> = unused.into_iter().filter(|key| profile.get(key).is_some()).collect();
+    if given.is_empty() {
+        return Vec::new();
+    }
+    let (name, keys) = (profile.name, given.join(", "));
+    vec![format!("profile {name} asks with its web_identity_token_file, without its {keys}")]
 }
 
 fn named_source(profile: Profile<'_>, name: &str) -> Result<SourceSpec, SourceError> {

@@ -7,6 +7,7 @@ use aws_credential_types::provider::ProvideCredentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::token::ProvideToken;
 use aws_sdk_sso::operation::get_role_credentials::GetRoleCredentialsError;
+use aws_sdk_sts::config::Region as SdkRegion;
 use aws_sdk_sts::error::SdkError;
 use aws_types::SdkConfig;
 use jiff::Timestamp;
@@ -56,7 +57,7 @@ async fn by_role(profile: &str, own: &Own, machine: &Machine) -> Result<Identity
     let regional = Destination::Regional { fips: false, dual_stack: false };
     let config = machine.network.config(&regional, region);
     let token = match session {
-        Some(session) => of_session(session, start_url, &config).await,
+        Some(session) => of_session(session, start_url, region, &config).await,
         None => of_start_url(start_url, machine),
     };
     let token = token.map_err(|answer| SSO.refused(profile, &answer))?;
@@ -81,12 +82,14 @@ async fn by_role(profile: &str, own: &Own, machine: &Machine) -> Result<Identity
 async fn of_session(
     session: &str,
     start_url: &str,
+    region: &str,
     config: &SdkConfig,
 ) -> Result<SecretString, Answer> {
     let provider = SsoTokenProvider::builder()
         .configure(config)
         .session_name(session)
         .start_url(start_url)
+        .region(SdkRegion::new(region.to_owned()))
         .build()
         .await;
     match tokio::time::timeout(MOST_WAIT, provider.provide_token()).await {

@@ -300,7 +300,7 @@ fn half_a_key_is_not_passed_over() {
 fn exec_beside_the_emulator_passes_the_status_on() {
     let mut case = Case::new();
     case.env("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true").env("NO_PROXY", "example.net");
-    let script = "test -n \"$AWS_ENDPOINT_URL_STS\" && test \"$NO_PROXY\" = 127.0.0.1 && \
+    let script = "test -n \"$AWS_ENDPOINT_URL_STS\" && test \"$NO_PROXY\" = example.net,127.0.0.1 && \
                   test -z \"$AWS_IGNORE_CONFIGURED_ENDPOINT_URLS\" && exit 7";
     let ran = case.run(&["exec", HUB, "--emulate", "-q", "--", "sh", "-c", script], Sink::Stdout);
     assert_eq!(ran.status, 7, "{}", ran.stderr);

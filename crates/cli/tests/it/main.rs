@@ -6,6 +6,7 @@ mod cases;
 mod doors;
 mod endpoints;
 mod harness;
+mod kinds;
 mod manifests;
 mod security;
 mod serving;

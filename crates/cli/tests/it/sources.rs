@@ -299,62 +299,44 @@ fn a_ca_bundle_is_trusted_in_place_of_the_machines_roots() {
     succeeds(&case, &sts, &["assume", HUB]);
 }
 
-const PULL: &str = "\
-apiVersion: external-secrets.io/v1beta1
-kind: ExternalSecret
-metadata: {name: pull, namespace: team-a}
-spec:
-  target: {name: registry}
-  dataFrom:
-    - sourceRef: {generatorRef: {kind: ClusterGenerator, name: shared}}
-      rewrite: [{regexp: {source: '^(.*)$', target: 'ecr_$1'}}]
----
-apiVersion: generators.external-secrets.io/v1alpha1
-kind: ClusterGenerator
-metadata: {name: shared}
-spec:
-  kind: ECRAuthorizationToken
-  generator:
-    ecrAuthorizationTokenSpec: {region: eu-west-1, role: \"arn:aws:iam::111122223333:role/puller\"}
-";
-
+/// Every pod with IRSA has the variable; a profile that was named knows its role better.
 #[test]
-fn an_external_secret_gives_the_secret_it_would_write() {
+fn the_role_of_the_environment_is_not_that_of_a_named_profile() {
     let sts = Sts::start();
-    let mut case = sts.alice();
-    case.file("pull.yaml", PULL);
-    let ran = case.run(&["generate", "-f", "pull.yaml", "-o", "secret", "-v"], Sink::Stdout);
-    assert_eq!(ran.status, 0, "{}", ran.stderr);
-    sts.add_canaries(&mut case);
-    case.search(&ran, Sink::Stdout);
-    // The session has the name that it has in a cluster.
-    assert!(ran.stderr.contains("assumed-role/puller/team-a.pull until"), "{}", ran.stderr);
-    let object: serde_json::Value = serde_saphyr::from_str(&ran.stdout).unwrap();
-    assert_eq!(object["metadata"]["name"], "registry");
-    assert_eq!(object["metadata"]["namespace"], "team-a");
-    let mut keys: Vec<&String> = object["data"].as_object().unwrap().keys().collect();
-    keys.sort();
-    assert_eq!(keys, ["ecr_expires_at", "ecr_password", "ecr_proxy_endpoint", "ecr_username"]);
-    assert_eq!(object["data"]["ecr_username"], "QVdT");
+    let config = format!(
+        "[profile app]\nregion = eu-west-1\nrole_arn = {WEB}\nweb_identity_token_file = token.jwt\n"
+    );
+    let mut case = with_files(&sts, &config);
+    let token = token();
+    case.canary(&token).file("token.jwt", &token);
+    case.env("AWS_ROLE_ARN", "arn:aws:iam::111122223333:role/pod");
+    let (stdout, _) = succeeds(&case, &sts, &["assume", "--profile", "app", "-o", "json"]);
+    assert!(stdout.contains(":assumed-role/web/"), "another role");
+}
+
+/// Other tools leave an `mfa_serial` beside keys alone, so a job without a terminal goes on.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_device_beside_keys_is_no_obstacle_where_nobody_can_be_asked() {
+    let sts = Sts::start();
+    let config = format!(
+        "[profile keys]\nregion = eu-west-1\nmfa_serial = {DEVICE}\nsource_profile = base\n\
+         aws_access_key_id = {ALICE_KEY_ID}\naws_secret_access_key = {}\n",
+        sts.alice_secret
+    );
+    let mut case = with_files(&sts, &config);
+    case.without_terminal();
+    let (_, stderr) = succeeds(&case, &sts, &["assume", HUB, "--profile", "keys"]);
+    assert!(stderr.contains("no code is asked for"), "{stderr}");
 }
 
 #[test]
-fn registries_give_the_keys_of_eso() {
+fn a_token_command_is_run_once() {
     let sts = Sts::start();
     let mut case = sts.alice();
-    let grant = |scope: &str| {
-        format!(
-            "apiVersion: generators.external-secrets.io/v1alpha1\nkind: ECRAuthorizationToken\n\
-             metadata: {{name: pull}}\nspec: {{region: eu-central-1, scope: {scope}}}\n"
-        )
-    };
-    case.file("private.yaml", grant("private")).file("public.yaml", grant("public"));
-    let (stdout, _) = succeeds(&case, &sts, &["generate", "-f", "private.yaml"]);
-    assert!(stdout.starts_with("username=AWS\npassword="), "another shape");
-    let host = "proxy_endpoint=https://111122223333.dkr.ecr.eu-central-1.amazonaws.com\n";
-    assert!(stdout.contains(host), "another host");
-    let (stdout, stderr) = succeeds(&case, &sts, &["generate", "-f", "public.yaml", "-v"]);
-    assert!(!stdout.contains("proxy_endpoint") && stdout.contains("\nexpires_at="), "{stderr}");
-    // Public ECR answers there only, whatever the region of the grant.
-    assert!(stderr.contains("GetAuthorizationToken in us-east-1"), "{stderr}");
+    let token = token();
+    case.canary(&token).env("TOKEN", &token);
+    let command = "echo asked >&2; echo \"$TOKEN\"";
+    let (_, stderr) = succeeds(&case, &sts, &["assume", WEB, "--web-identity-command", command]);
+    assert_eq!(stderr.matches("asked").count(), 1, "{stderr}");
 }

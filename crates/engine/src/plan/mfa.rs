@@ -31,6 +31,15 @@ impl Plan {
         Ok(self)
     }
 
+    /// Whether the first call names a device itself.
+    pub fn names_a_device(&self) -> bool {
+        matches!(
+            self.first(),
+            Hop::AssumeRole(RoleRequest { mfa: Some(_), .. })
+                | Hop::SessionToken(SessionTokenRequest { mfa: Some(_), .. })
+        )
+    }
+
     /// The devices whose codes have to be asked for, in the order of the calls.
     pub fn devices(&self) -> impl Iterator<Item = &MfaSerial> {
         self.hops().filter_map(|hop| match hop {

@@ -160,7 +160,9 @@ fn each_bad_answer_of_an_agent_has_its_message() {
                     let sts = Sts::start();
                     let mut case = pod(case_at(&sts), &server);
                     assert_eq!(fails(name, leaky(&mut case), &server), asked, "{name}");
-                    assert_eq!(sts.calls("AssumeRole"), 0, "{name}");
+                    // Whether keys have ended is for STS to say: this clock may be wrong.
+                    let calls = usize::from(name == "agent-expiration-past");
+                    assert_eq!(sts.calls("AssumeRole"), calls, "{name}");
                 }
             });
         }
