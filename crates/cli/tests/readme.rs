@@ -8,5 +8,8 @@ use std::path::Path;
 fn the_readme_is_true() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     std::env::set_current_dir(root).unwrap();
-    trycmd::TestCases::new().case("README.md").run();
+    // A command of the tour runs rolecall by its name.
+    let folder = Path::new(env!("CARGO_BIN_EXE_rolecall")).parent().unwrap();
+    let path = format!("{}:/usr/bin:/bin", folder.display());
+    trycmd::TestCases::new().env("PATH", path).case("README.md").run();
 }
