@@ -155,7 +155,7 @@ impl Door {
             || matches!(asker.start.source, SourceSpec::Profile(_) | SourceSpec::Process(_))
             || (args.place.region.is_none() && settings.region.is_none() && region.is_some());
         let of_profile = profile_settings.warnings.iter().filter(|_| is_in_use);
-        warn_once(terminal, of_profile.chain(&asker.warnings));
+        terminal.warn_each(of_profile.chain(&asker.warnings));
         let machine = settings.config_files.clone().map(|files| Machine {
             files,
             network: network.clone(),
@@ -360,16 +360,6 @@ fn read_mfa(args: &SourceArgs, problems: &mut Violations) -> (Option<MfaCode>, O
         problems.keep("--mfa-serial", serial)
     });
     (code, serial)
-}
-
-fn warn_once<'a>(terminal: Terminal, warnings: impl Iterator<Item = &'a String>) {
-    let mut told: Vec<&String> = Vec::new();
-    for warning in warnings {
-        if !told.contains(&warning) {
-            terminal.warn(warning);
-            told.push(warning);
-        }
-    }
 }
 
 /// A time for people: nobody reads nanoseconds.
