@@ -96,6 +96,8 @@ async fn wait(command: Command, terminal: Terminal) -> u8 {
     let mut command = tokio::process::Command::from(command);
     command.kill_on_drop(true);
     let Ok(mut signals) = Signals::listen() else { return 125 };
+    // A command that gave a code of an MFA device may have run before.
+    rolecall_aws::command::keep_signals();
     let mut child = match command.spawn() {
         Ok(child) => child,
         Err(error) => return could_not_run(command.as_std(), &error, terminal),
