@@ -16,6 +16,8 @@ use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
+use crate::files;
+
 /// The certificates of a CA bundle, which replace the machine's own.
 #[derive(Clone, Eq, PartialEq)]
 pub struct CaBundle {
@@ -28,9 +30,9 @@ impl CaBundle {
     ///
     /// # Errors
     ///
-    /// [`InvalidCaBundle`] when it cannot be read, or has no certificate, or one that is none.
+    /// [`InvalidCaBundle`] when it cannot be read, is larger than 1 MiB, or has no certificate, or one that is none.
     pub fn read(path: &Path) -> Result<Self, InvalidCaBundle> {
-        let pem = std::fs::read(path).map_err(|error| InvalidCaBundle::Unreadable {
+        let pem = files::read(path).map_err(|error| InvalidCaBundle::Unreadable {
             path: path.display().to_string(),
             reason: error.to_string(),
         })?;
@@ -42,7 +44,7 @@ impl CaBundle {
         }
         match roots.len() {
             0 => Err(InvalidCaBundle::Empty { path: path.display().to_string() }),
-            count => Ok(Self { context: pem, count }),
+            count => Ok(Self { context: pem.to_vec(), count }),
         }
     }
 
@@ -116,6 +118,8 @@ mod tests {
         assert!(matches!(read(junk), Err(InvalidCaBundle::Broken { number: 1, .. })));
         let cut = "-----BEGIN CERTIFICATE-----\nAAAA\n";
         assert!(read(cut).is_err());
+        let large = read(&" ".repeat(1_048_577)).unwrap_err().to_string();
+        assert!(large.ends_with("cannot be read: it is larger than 1048576 bytes"), "{large}");
         let nowhere = CaBundle::read(Path::new("/nonexistent/ca.pem"));
         assert!(matches!(nowhere, Err(InvalidCaBundle::Unreadable { .. })));
     }
