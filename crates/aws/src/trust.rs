@@ -19,9 +19,9 @@ use rustls::pki_types::pem::PemObject;
 use crate::files;
 
 /// The certificates of a CA bundle, which replace the machine's own.
-#[derive(Clone, Eq, PartialEq)]
+#[derive(Clone)]
 pub struct CaBundle {
-    context: Vec<u8>,
+    context: TlsContext,
     count: usize,
 }
 
@@ -30,7 +30,8 @@ impl CaBundle {
     ///
     /// # Errors
     ///
-    /// [`InvalidCaBundle`] when it cannot be read, is larger than 1 MiB, or has no certificate, or one that is none.
+    /// [`InvalidCaBundle`] when it cannot be read, is larger than 1 MiB, has no certificate or one
+    /// that is none, or when TLS cannot be set up with it.
     pub fn read(path: &Path) -> Result<Self, InvalidCaBundle> {
         let pem = files::read(path).map_err(|error| InvalidCaBundle::Unreadable {
             path: path.display().to_string(),
@@ -42,25 +43,28 @@ impl CaBundle {
             let certificate = certificate.map_err(|_| broken(index + 1))?;
             roots.add(certificate).map_err(|_| broken(index + 1))?;
         }
-        match roots.len() {
-            0 => Err(InvalidCaBundle::Empty { path: path.display().to_string() }),
-            count => Ok(Self { context: pem.to_vec(), count }),
+        let count = roots.len();
+        if count == 0 {
+            return Err(InvalidCaBundle::Empty { path: path.display().to_string() });
         }
+        let store = TrustStore::empty().with_pem_certificate(pem.to_vec());
+        // Without a context the SDK would trust the machine's own roots.
+        let context = TlsContext::builder().with_trust_store(store).build();
+        let context =
+            context.map_err(|_| InvalidCaBundle::Unusable { path: path.display().to_string() })?;
+        Ok(Self { context, count })
     }
 
     /// A client that trusts these certificates alone, and goes through the environment's proxy.
     pub(crate) fn https_client(&self) -> SharedHttpClient {
-        let store = TrustStore::empty().with_pem_certificate(self.context.clone());
-        let context = TlsContext::builder().with_trust_store(store).build().ok();
+        let context = self.context.clone();
         Builder::new().build_with_connector_fn(move |settings, components| {
             let mut builder = Connector::builder();
             builder.set_connector_settings(settings.cloned());
             builder.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
             builder.set_proxy_config(Some(ProxyConfig::from_env()));
             let mut builder = builder.tls_provider(Provider::Rustls(CryptoMode::AwsLc));
-            if let Some(context) = &context {
-                builder.set_tls_context(context.clone());
-            }
+            builder.set_tls_context(context.clone());
             builder.build()
         })
     }
@@ -97,6 +101,12 @@ pub enum InvalidCaBundle {
         path: String,
         /// Which one, from 1.
         number: usize,
+    },
+    /// TLS cannot be set up with its certificates.
+    #[error("TLS cannot be set up with the certificates of {path}")]
+    Unusable {
+        /// The file.
+        path: String,
     },
 }
 
