@@ -11,6 +11,7 @@ mod container;
 mod ecr;
 mod endpoint;
 mod failure;
+mod files;
 mod instance;
 mod key_document;
 mod network;

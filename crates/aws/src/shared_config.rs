@@ -17,6 +17,8 @@ use rolecall_engine::error::SourceError;
 use rolecall_engine::violation::nearest;
 use zeroize::Zeroizing;
 
+use crate::files;
+
 pub use chain::{ChainOptions, ProfileChain};
 pub use profile::{CredentialKind, Profile};
 pub use settings::{Endpoints, ProfileSettings};
@@ -50,7 +52,7 @@ impl SharedConfig {
     ///
     /// # Errors
     ///
-    /// [`SourceError::Missing`] when a file cannot be read, or has a line that leaves open which
+    /// [`SourceError::Missing`] when a file cannot be read, is larger than 1 MiB, or has a line that leaves open which
     /// profile it belongs to.
     pub fn load(files: &ConfigFiles) -> Result<Self, SourceError> {
         let mut config = Self::default();
@@ -81,8 +83,8 @@ impl SharedConfig {
                 "it holds lines [profile NAME], and lines KEY = VALUE below them".to_owned(),
             ),
         };
-        let text = match std::fs::read(path) {
-            Ok(bytes) => decoded(&Zeroizing::new(bytes)).map_err(unreadable)?,
+        let text = match files::read(path) {
+            Ok(bytes) => decoded(&bytes).map_err(unreadable)?,
             Err(error) if is_absent(&error) => return Ok(()),
             Err(error) => return Err(unreadable(format!("cannot be read: {error}"))),
         };
@@ -125,7 +127,15 @@ fn decoded(bytes: &[u8]) -> Result<Zeroizing<String>, String> {
     if is_utf16 || bytes.contains(&0) {
         return Err("is UTF-16 or binary: save it as UTF-8".to_owned());
     }
-    Ok(Zeroizing::new(String::from_utf8_lossy(bytes).into_owned()))
+    // Room for all of it, so that no secret is left behind by a growing buffer.
+    let mark = |invalid: &[u8]| if invalid.is_empty() { "" } else { "\u{fffd}" };
+    let lengths = bytes.utf8_chunks().map(|part| part.valid().len() + mark(part.invalid()).len());
+    let mut text = Zeroizing::new(String::with_capacity(lengths.sum()));
+    for part in bytes.utf8_chunks() {
+        text.push_str(part.valid());
+        text.push_str(mark(part.invalid()));
+    }
+    Ok(text)
 }
 
 #[cfg(test)]

@@ -16,10 +16,12 @@ use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
+use crate::files;
+
 /// The certificates of a CA bundle, which replace the machine's own.
-#[derive(Clone, Eq, PartialEq)]
+#[derive(Clone)]
 pub struct CaBundle {
-    pem: Vec<u8>,
+    context: TlsContext,
     count: usize,
 }
 
@@ -28,9 +30,10 @@ impl CaBundle {
     ///
     /// # Errors
     ///
-    /// [`InvalidCaBundle`] when it cannot be read, or has no certificate, or one that is none.
+    /// [`InvalidCaBundle`] when it cannot be read, is larger than 1 MiB, has no certificate or one
+    /// that is none, or when TLS cannot be set up with it.
     pub fn read(path: &Path) -> Result<Self, InvalidCaBundle> {
-        let pem = std::fs::read(path).map_err(|error| InvalidCaBundle::Unreadable {
+        let pem = files::read(path).map_err(|error| InvalidCaBundle::Unreadable {
             path: path.display().to_string(),
             reason: error.to_string(),
         })?;
@@ -40,10 +43,16 @@ impl CaBundle {
             let certificate = certificate.map_err(|_| broken(index + 1))?;
             roots.add(certificate).map_err(|_| broken(index + 1))?;
         }
-        match roots.len() {
-            0 => Err(InvalidCaBundle::Empty { path: path.display().to_string() }),
-            count => Ok(Self { pem, count }),
+        let count = roots.len();
+        if count == 0 {
+            return Err(InvalidCaBundle::Empty { path: path.display().to_string() });
         }
+        let store = TrustStore::empty().with_pem_certificate(pem.to_vec());
+        // Without a context the SDK would trust the machine's own roots.
+        let context = TlsContext::builder().with_trust_store(store).build();
+        let context =
+            context.map_err(|_| InvalidCaBundle::Unusable { path: path.display().to_string() })?;
+        Ok(Self { context, count })
     }
 }
 
@@ -58,8 +67,7 @@ pub(crate) enum Proxy {
 
 /// A client over TLS that trusts the bundle's certificates alone, or the machine's own roots.
 pub(crate) fn https_client(bundle: Option<&CaBundle>, proxy: Proxy) -> SharedHttpClient {
-    let store = bundle.map(|bundle| TrustStore::empty().with_pem_certificate(bundle.pem.clone()));
-    let context = store.and_then(|it| TlsContext::builder().with_trust_store(it).build().ok());
+    let context = bundle.map(|bundle| bundle.context.clone());
     Builder::new().build_with_connector_fn(move |settings, components| {
         let mut builder = Connector::builder();
         builder.set_connector_settings(settings.cloned());
@@ -108,6 +116,12 @@ pub enum InvalidCaBundle {
         /// Which one, from 1.
         number: usize,
     },
+    /// TLS cannot be set up with its certificates.
+    #[error("TLS cannot be set up with the certificates of {path}")]
+    Unusable {
+        /// The file.
+        path: String,
+    },
 }
 
 #[cfg(test)]
@@ -128,6 +142,8 @@ mod tests {
         assert!(matches!(read(junk), Err(InvalidCaBundle::Broken { number: 1, .. })));
         let cut = "-----BEGIN CERTIFICATE-----\nAAAA\n";
         assert!(read(cut).is_err());
+        let large = read(&" ".repeat(1_048_577)).unwrap_err().to_string();
+        assert!(large.ends_with("cannot be read: it is larger than 1048576 bytes"), "{large}");
         let nowhere = CaBundle::read(Path::new("/nonexistent/ca.pem"));
         assert!(matches!(nowhere, Err(InvalidCaBundle::Unreadable { .. })));
     }

@@ -163,7 +163,7 @@ impl Door {
             || matches!(asker.start.source, SourceSpec::Profile(_) | SourceSpec::Process(_))
             || (args.place.region.is_none() && settings.region.is_none() && region.is_some());
         let of_profile = profile_settings.warnings.iter().filter(|_| is_in_use);
-        warn_once(terminal, of_profile.chain(&asker.warnings));
+        terminal.warn_each(of_profile.chain(&asker.warnings));
         let machine = Some(Machine {
             config: Arc::new(config),
             network: network.clone(),
@@ -350,16 +350,6 @@ impl Door {
         let request_id = request_id.unwrap_or("none");
         self.terminal
             .step(&format!("{call} in {place}: {who} until {until} (request ID {request_id})"));
-    }
-}
-
-fn warn_once<'a>(terminal: Terminal, warnings: impl Iterator<Item = &'a String>) {
-    let mut told: Vec<&String> = Vec::new();
-    for warning in warnings {
-        if !told.contains(&warning) {
-            terminal.warn(warning);
-            told.push(warning);
-        }
     }
 }
 

@@ -117,6 +117,8 @@ async fn wait(command: Command, terminal: Terminal) -> Result<u8, Failure> {
         Failure::new(Exit::Other, "could not listen for signals").cause(error.to_string())
     };
     let mut signals = Signals::listen().map_err(no_signals)?;
+    // A command that gave a code of an MFA device may have run before.
+    rolecall_aws::command::keep_signals();
     let mut child = match command.spawn() {
         Ok(child) => child,
         Err(error) => return Ok(could_not_run(command.as_std(), &error, terminal)),

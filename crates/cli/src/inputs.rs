@@ -242,7 +242,7 @@ pub(crate) async fn read_token(from: &TokenFrom) -> Result<SecretString, SourceE
     let token = text.trim();
     // Bounds: https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html
     if !(4..=20_000).contains(&token.len()) || !token.bytes().all(|b| b.is_ascii_graphic()) {
-        return Err(missing("holds no token: a token is 4 to 20000 visible characters"));
+        return Err(missing("gives no token: a token is 4 to 20000 visible characters"));
     }
     Ok(SecretString::from(token))
 }

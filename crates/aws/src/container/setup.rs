@@ -11,6 +11,7 @@ use rolecall_engine::error::SourceError;
 use rolecall_engine::token::claims_for_people;
 use secrecy::SecretString;
 
+use crate::files;
 use crate::observer::Transport;
 
 /// Where keys are asked for.
@@ -110,7 +111,7 @@ impl Setup {
     pub(super) fn token_fault(&self) -> Option<SourceError> {
         let file = self.token_file.as_deref()?;
         let shown = file.display();
-        match std::fs::read(file) {
+        match files::read(file) {
             Ok(token) if token.is_empty() => {
                 Some(missing(format!("the token file {shown} ({TOKEN_FILE}) is empty"), NO_BREAK))
             }
@@ -131,6 +132,7 @@ impl Setup {
                     std::io::ErrorKind::NotFound => "does not exist",
                     std::io::ErrorKind::PermissionDenied => "may not be read by this user",
                     std::io::ErrorKind::IsADirectory => "is a folder",
+                    std::io::ErrorKind::FileTooLarge => "is larger than 1 MiB",
                     _ => "cannot be read",
                 };
                 let what = format!("the token file {shown} ({TOKEN_FILE}) {why}");
@@ -153,8 +155,9 @@ impl Setup {
         let Some(file) = self.token_file.as_deref() else {
             return format!("{TOKEN_FILE} names no file of one");
         };
-        let token = std::fs::read_to_string(file).ok().map(SecretString::from);
+        let token = files::read(file).ok();
         token
+            .and_then(|bytes| std::str::from_utf8(&bytes).ok().map(SecretString::from))
             .and_then(|token| claims_for_people(&token))
             .unwrap_or_else(|| "it is no readable JWT".to_owned())
     }

@@ -14,7 +14,7 @@ pub(super) struct Merged {
     pub(super) faults: Vec<String>,
     /// What a person should know, as whole sentences.
     pub(super) remarks: Vec<String>,
-    /// The file and line of each header.
+    /// The line of the first header in each of the files.
     places: Vec<(FileKind, usize)>,
     /// Whether a `[profile default]` was among them, beside which `[default]` does not count.
     is_prefixed: bool,
@@ -55,12 +55,11 @@ impl Merged {
 
     /// Names the places of the same profile in one file.
     fn add_place(&mut self, file: FileIn<'_>, line: usize) {
-        if let Some((_, first)) = self.places.iter().find(|(known, _)| *known == file.kind) {
-            let path = file.path;
-            let remark = format!("{path}: lines {first} and {line} are the same section, merged");
-            self.remarks.push(remark);
-        }
-        self.places.push((file.kind, line));
+        let known = self.places.iter().find(|(known, _)| *known == file.kind);
+        let Some((_, first)) = known else { return self.places.push((file.kind, line)) };
+        let path = file.path;
+        let remark = format!("{path}: lines {first} and {line} are the same section, merged");
+        self.remarks.push(remark);
     }
 
     fn add(&mut self, group: Group, file: FileIn<'_>) {

@@ -58,7 +58,7 @@ pub(crate) struct Property {
     pub(crate) value: Zeroizing<String>,
     pub(crate) line: usize,
     /// The keys below it, where its own line has no value.
-    pub(crate) nested: Vec<(String, String)>,
+    pub(crate) nested: Vec<(String, Zeroizing<String>)>,
 }
 
 impl fmt::Debug for Property {
@@ -230,19 +230,32 @@ impl Group {
         let Some(property) = self.properties.last_mut().filter(|_| is_kept) else { return };
         let is_group = property.value.is_empty() || !property.nested.is_empty();
         if !is_group {
-            property.value.push('\n');
-            property.value.push_str(content);
+            push_line(&mut property.value, content);
             return;
         }
         match content.split_once('=') {
             Some((key, value)) if !key.trim().is_empty() => {
                 let (value, _) = without_comment(value);
-                property.nested.push((key.trim().to_lowercase(), value.trim().to_owned()));
+                let value = Zeroizing::new(value.trim().to_owned());
+                property.nested.push((key.trim().to_lowercase(), value));
             }
             // Nobody but its own tool reads what stands below a key.
             _ => self.remarks.push((number, "is left out: it has no key and =")),
         }
     }
+}
+
+/// Adds a line to a value. Where room is wanting the value moves, and what it leaves is zeroed; room
+/// doubles, so that a value of many lines is not copied for each.
+fn push_line(value: &mut Zeroizing<String>, line: &str) {
+    let length = value.len() + 1 + line.len();
+    if value.capacity() < length {
+        let mut larger = Zeroizing::new(String::with_capacity(length.max(2 * value.len())));
+        larger.push_str(value);
+        *value = larger;
+    }
+    value.push('\n');
+    value.push_str(line);
 }
 
 /// What became of the last line with a key.
@@ -279,4 +292,30 @@ fn without_comment(line: &str) -> (&str, bool) {
         blank_before = c.is_whitespace();
     }
     (line, false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_of_many_lines_moves_rarely() {
+        let mut value = Zeroizing::new("first".to_owned());
+        let mut moves = 0;
+        for _ in 0..1_000 {
+            let room = value.capacity();
+            push_line(&mut value, "canary");
+            moves += usize::from(value.capacity() != room);
+        }
+        assert_eq!(value.lines().count(), 1_001);
+        assert!(moves < 20, "{moves} moves");
+    }
+
+    /// The type holds it: a value below a key is zeroed as any other.
+    #[test]
+    fn values_below_a_key_are_zeroed() {
+        let groups = parse("[default]\ns3 =\n  note = canary\n", FileKind::Config).unwrap();
+        let (_, value): &(String, Zeroizing<String>) = &groups[0].properties[0].nested[0];
+        assert_eq!(value.as_str(), "canary");
+    }
 }

@@ -73,6 +73,21 @@ fn a_file_that_cannot_be_read_is_named() {
 }
 
 #[test]
+fn a_file_over_a_mebibyte_is_refused() {
+    let text = "#".repeat(1_048_577);
+    let (_folder, files) = written(Some(text.as_bytes()), None);
+    let error = SharedConfig::load(&files).unwrap_err().to_string();
+    assert!(error.ends_with("cannot be read: it is larger than 1048576 bytes"), "{error}");
+}
+
+#[test]
+fn a_stray_byte_is_read_as_a_mark() {
+    let (_folder, files) = written(Some(b"[default]\nregion = a\xffb\xff\n"), None);
+    let config = SharedConfig::load(&files).unwrap();
+    assert_eq!(config.settings("default").region.as_deref(), Some("a\u{fffd}b\u{fffd}"));
+}
+
+#[test]
 fn a_file_below_a_file_is_absent() {
     let (_folder, mut files) = written(None, Some(b""));
     files.config = files.credentials.join("config");

@@ -10,7 +10,8 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 use serde::Deserialize;
 use sha1::{Digest, Sha1};
-use zeroize::Zeroizing;
+
+use crate::files;
 
 /// A token of IAM Identity Center, and when it ends.
 pub(super) struct CachedToken {
@@ -24,7 +25,7 @@ pub(super) fn read(cache: &Path, start_url: &str) -> Option<CachedToken> {
     for byte in Sha1::digest(start_url) {
         write!(name, "{byte:02x}").ok()?;
     }
-    let bytes = Zeroizing::new(std::fs::read(cache.join(format!("{name}.json"))).ok()?);
+    let bytes = files::read(&cache.join(format!("{name}.json"))).ok()?;
     parse(&bytes)
 }
 

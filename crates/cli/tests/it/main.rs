@@ -3,6 +3,8 @@
 
 mod canned;
 mod cases;
+#[cfg(target_os = "linux")]
+mod commands;
 mod doors;
 mod endpoints;
 mod harness;

@@ -7,11 +7,13 @@
 //! <https://pkg.go.dev/regexp/syntax>
 
 mod class;
+mod reader;
 
-use std::iter::{self, Peekable};
-use std::str::Chars;
+use std::iter;
 
 use regex::Regex;
+
+use reader::Reader;
 
 /// A regular expression that compiles.
 #[derive(Clone, Debug)]
@@ -28,12 +30,23 @@ pub struct InvalidPattern {
 }
 
 impl Pattern {
+    /// 4096 bytes, the most that a pattern may have.
+    ///
+    /// Go has no bound on the text. A key's name has at most 253 characters, so no real pattern
+    /// comes near, and a hostile manifest gets no more than this to work with.
+    pub const MAX_BYTES: usize = 4_096;
+
     /// Compiles `text`.
     ///
     /// # Errors
     ///
-    /// [`InvalidPattern`] for what Go's `regexp` refuses, and for a pattern that is too large.
+    /// [`InvalidPattern`] for what Go's `regexp` refuses, for a text over [`Self::MAX_BYTES`], and
+    /// for a pattern that is too large once compiled.
     pub fn parse(text: &str) -> Result<Self, InvalidPattern> {
+        if text.len() > Self::MAX_BYTES {
+            let reason = format!("expression is longer than {} bytes", Self::MAX_BYTES);
+            return Err(InvalidPattern { reason });
+        }
         let translated = translate(text)?;
         let regex = Regex::new(&translated).map_err(|error| InvalidPattern::from_regex(&error))?;
         Ok(Self { text: text.to_owned(), regex })
@@ -82,12 +95,10 @@ impl InvalidPattern {
     }
 }
 
-type Reader<'a> = Peekable<Chars<'a>>;
-
 /// Go's syntax as the crate's.
 fn translate(text: &str) -> Result<String, InvalidPattern> {
     let mut out = String::new();
-    let mut reader = text.chars().peekable();
+    let mut reader = Reader::new(text);
     let mut follows_repetition = false;
     while let Some(c) = reader.next() {
         let count = if c == '{' { take_count(&mut reader)? } else { None };
@@ -101,12 +112,12 @@ fn translate(text: &str) -> Result<String, InvalidPattern> {
             '[' => class::push(&mut out, &mut reader)?,
             '(' => push_group(&mut out, &mut reader)?,
             '{' => match count {
-                Some(count) => out.push_str(&count),
+                Some(count) => out.extend(["{", count, "}"]),
                 None => out.push_str("\\{"),
             },
             c => out.push(c),
         }
-        if repeats && reader.next_if_eq(&'?').is_some() {
+        if repeats && reader.take("?") {
             out.push('?');
         }
     }
@@ -114,47 +125,44 @@ fn translate(text: &str) -> Result<String, InvalidPattern> {
 }
 
 /// `n}`, `n,}` or `n,m}` after a `{`; anything else leaves the reader where it is.
-fn take_count(reader: &mut Reader<'_>) -> Result<Option<String>, InvalidPattern> {
+fn take_count<'a>(reader: &mut Reader<'a>) -> Result<Option<&'a str>, InvalidPattern> {
     /// Go's own bound.
     const MAX: u32 = 1_000;
-    let mut ahead = reader.clone();
-    let inner: String = ahead.by_ref().take_while(|c| *c != '}').collect();
-    let (least, most) = inner.split_once(',').unwrap_or((&inner, ""));
+    let mut ahead = *reader;
+    let inner = ahead.take_while(|c| c.is_ascii_digit() || c == ',');
+    let (least, most) = inner.split_once(',').unwrap_or((inner, ""));
     let is_number = |text: &str| {
         let has_leading_zero = text.len() > 1 && text.starts_with('0');
         !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) && !has_leading_zero
     };
-    let is_closed = reader.clone().any(|c| c == '}');
+    let is_closed = ahead.take("}");
     if !is_closed || !is_number(least) || !(most.is_empty() || is_number(most)) {
         return Ok(None);
     }
-    if [least, most]
-        .iter()
-        .any(|n| !n.is_empty() && n.parse().is_ok_and(|n: u32| n > MAX) || n.len() > 4)
-    {
+    // A number of more digits than fit is over the bound too.
+    let is_over = |text: &str| !text.is_empty() && text.parse().map_or(true, |n: u32| n > MAX);
+    if is_over(least) || is_over(most) {
         return Err(InvalidPattern::new("invalid repeat count"));
     }
     *reader = ahead;
-    Ok(Some(format!("{{{inner}}}")))
+    Ok(Some(inner))
 }
 
 /// `(`, and of `(?…` what Go knows: names and the flags `imsU`.
 fn push_group(out: &mut String, reader: &mut Reader<'_>) -> Result<(), InvalidPattern> {
     out.push('(');
-    if reader.next_if_eq(&'?').is_none() {
+    if !reader.take("?") {
         return Ok(());
     }
     out.push('?');
     // A name: the crate reads `(?P<name>` and `(?<name>` as Go does, and more names.
-    let rest: String = reader.clone().collect();
-    let named = rest.strip_prefix("P<").or_else(|| rest.strip_prefix('<'));
-    if let Some(name) = named.and_then(|rest| rest.split('>').next()) {
-        let is_legal = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    let mut ahead = *reader;
+    if ahead.take("P<") || ahead.take("<") {
+        ahead.take_while(|c| c.is_ascii_alphanumeric() || c == '_');
+        let is_legal = matches!(ahead.peek(), Some('>') | None);
         return if is_legal { Ok(()) } else { Err(InvalidPattern::new("invalid named capture")) };
     }
-    while let Some(c) = reader.next_if(|c| "imsU-".contains(*c)) {
-        out.push(c);
-    }
+    out.push_str(reader.take_while(|c| "imsU-".contains(c)));
     match reader.next() {
         Some(end @ (':' | ')')) => out.push(end),
         _ => return Err(InvalidPattern::new("invalid or unsupported Perl syntax")),
@@ -180,7 +188,7 @@ fn push_escape(out: &mut String, reader: &mut Reader<'_>) -> Result<(), InvalidP
 /// Everything up to `\E`, or to the end, as itself.
 fn push_quoted(out: &mut String, reader: &mut Reader<'_>) {
     while let Some(c) = reader.next() {
-        if c == '\\' && reader.next_if_eq(&'E').is_some() {
+        if c == '\\' && reader.take("E") {
             return;
         }
         push_literal(out, c);
@@ -210,8 +218,8 @@ fn push_common_escape(
 fn push_unicode_class(out: &mut String, c: char, reader: &mut Reader<'_>) {
     out.extend(['\\', c]);
     // A brace opens a name, which ends with the other.
-    let mut is_open = reader.peek() == Some(&'{');
-    for c in reader.by_ref() {
+    let mut is_open = reader.peek() == Some('{');
+    while let Some(c) = reader.next() {
         out.push(c);
         is_open = is_open && c != '}';
         if !is_open {
@@ -231,11 +239,11 @@ fn escaped(c: char, reader: &mut Reader<'_>) -> Result<char, InvalidPattern> {
         't' => 0x09,
         'v' => 0x0B,
         'x' => return hexadecimal(reader).ok_or_else(invalid),
-        '1'..='7' if !reader.peek().is_some_and(|c| is_octal(*c)) => return Err(invalid()),
+        '1'..='7' if !reader.peek().is_some_and(is_octal) => return Err(invalid()),
         '0'..='7' => {
             let mut code = c.to_digit(8).unwrap_or_default();
             for _ in 0..2 {
-                let Some(digit) = reader.next_if(|c| is_octal(*c)) else { break };
+                let Some(digit) = reader.next_if(is_octal) else { break };
                 code = code * 8 + digit.to_digit(8).unwrap_or_default();
             }
             code
@@ -252,10 +260,10 @@ fn is_octal(c: char) -> bool {
 
 /// `HH` or `{H…}`.
 fn hexadecimal(reader: &mut Reader<'_>) -> Option<char> {
-    let is_braced = reader.next_if_eq(&'{').is_some();
+    let is_braced = reader.take("{");
     let most = if is_braced { usize::MAX } else { 2 };
     let digits: String =
-        iter::from_fn(|| reader.next_if(char::is_ascii_hexdigit)).take(most).collect();
+        iter::from_fn(|| reader.next_if(|c| c.is_ascii_hexdigit())).take(most).collect();
     let is_whole = if is_braced { reader.next() == Some('}') } else { digits.len() == 2 };
     u32::from_str_radix(&digits, 16).ok().filter(|_| is_whole).and_then(char::from_u32)
 }
@@ -266,5 +274,62 @@ fn push_literal(out: &mut String, c: char) {
         out.push(c);
     } else {
         out.extend(c.escape_unicode());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pattern_has_at_most_4096_bytes() {
+        assert!(Pattern::parse(&"a".repeat(Pattern::MAX_BYTES)).is_ok());
+        let error = Pattern::parse(&"a".repeat(Pattern::MAX_BYTES + 1)).unwrap_err();
+        assert!(error.to_string().ends_with("longer than 4096 bytes"), "{error}");
+    }
+
+    /// Bytes are counted in place of seconds: each of these once took time in its square.
+    #[test]
+    fn hostile_patterns_are_gone_over_a_few_times_at_most() {
+        for part in [
+            "a{",
+            "{1",
+            "{1,",
+            "{1,2",
+            "(?:a)",
+            "(?i)",
+            "(?P<a>b)",
+            "(?<a>b)",
+            "[[.",
+            "[[:a]",
+            "[[:^",
+            "[[:alpha:]]",
+            "[a-",
+            "\\Q",
+            "\\p{",
+            "\\x{",
+            "(?P<",
+            "1",
+        ] {
+            for text in [part.repeat(20_000), format!("[{}", part.repeat(20_000))] {
+                reader::STEPS.set(0);
+                // Whether Go takes it is not the point.
+                translate(&text).ok();
+                let steps = reader::STEPS.get();
+                assert!(steps <= 3 * text.len(), "{part}: {steps} for {}", text.len());
+            }
+        }
+    }
+
+    #[test]
+    fn a_look_ahead_knows_what_comes_later() {
+        // Go looks for `:]` beyond the class.
+        assert!(Pattern::parse("[[:a]b").is_ok());
+        assert!(Pattern::parse("[[:a]b:]").is_err());
+        assert!(Pattern::parse(":][[:a]b").is_ok());
+        assert!(Pattern::parse("a{1001}").is_err());
+        assert!(Pattern::parse("a{99999999999}").is_err());
+        assert!(Pattern::parse("a{99999999999").is_ok());
+        assert!(Pattern::parse("(?P<a-b>c)").is_err());
     }
 }

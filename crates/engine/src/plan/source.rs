@@ -38,8 +38,9 @@ pub enum SourceSpec {
     Ambient,
 }
 
-/// Where a web identity token is.
-#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+/// Where a web identity token is. Neither form of it shows the command, whose arguments may hold a
+/// secret.
+#[derive(Clone, Eq, Hash, PartialEq)]
 pub enum TokenFrom {
     /// In a file.
     File(PathBuf),
@@ -80,6 +81,17 @@ impl fmt::Display for TokenFrom {
     }
 }
 
+/// Without the command, as the other form.
+impl fmt::Debug for TokenFrom {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => f.debug_tuple("File").field(path).finish(),
+            Self::Variable(name) => f.debug_tuple("Variable").field(name).finish(),
+            Self::Command(_) => f.debug_tuple("Command").finish_non_exhaustive(),
+        }
+    }
+}
+
 /// Who asks: a source, and the calls by which it becomes whoever makes the request.
 ///
 /// A profile with a role is its own keys and one hop; a profile that points to another one is a
@@ -102,5 +114,20 @@ impl Start {
 impl From<SourceSpec> for Start {
     fn from(source: SourceSpec) -> Self {
         Self { source, hops: Vec::new() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_form_of_a_source_shows_the_token_command() {
+        let from = TokenFrom::Command("vault read --token canary".to_owned());
+        let source = SourceSpec::Token { from, account: None };
+        for shown in [source.to_string(), format!("{source:?} {:?}", Start::from(source.clone()))] {
+            assert!(!shown.contains("canary"), "{shown}");
+            assert!(shown.to_lowercase().contains("command"), "{shown}");
+        }
     }
 }

@@ -8,7 +8,7 @@ use super::{InvalidPattern, Reader, escaped, push_common_escape, push_literal};
 /// written as a number.
 pub(super) fn push(out: &mut String, reader: &mut Reader<'_>) -> Result<(), InvalidPattern> {
     out.push('[');
-    if reader.next_if_eq(&'^').is_some() {
+    if reader.take("^") {
         out.push('^');
     }
     let mut is_first = true;
@@ -41,20 +41,18 @@ fn push_named(out: &mut String, reader: &mut Reader<'_>) -> Result<bool, Invalid
         "alnum", "alpha", "ascii", "blank", "cntrl", "digit", "graph", "lower", "print", "punct",
         "space", "upper", "word", "xdigit",
     ];
-    let rest: String = reader.clone().collect();
-    let Some((name, _)) = rest.strip_prefix(':').and_then(|rest| rest.split_once(":]")) else {
+    let mut ahead = *reader;
+    // As in Go the end counts wherever it is, beyond the class too.
+    if !ahead.take(":") || !ahead.has_name_end() {
         return Ok(false);
-    };
-    if !NAMES.contains(&name.strip_prefix('^').unwrap_or(name)) {
+    }
+    let negation = if ahead.take("^") { "^" } else { "" };
+    let name = ahead.take_while(|c| c.is_ascii_lowercase());
+    if !NAMES.contains(&name) || !ahead.take(":]") {
         return Err(InvalidPattern::new("invalid character class range"));
     }
-    out.push_str("[:");
-    out.push_str(name);
-    out.push_str(":]");
-    // The two colons and the bracket stand around the name.
-    for _ in 0..name.chars().count() + 3 {
-        reader.next();
-    }
+    out.extend(["[:", negation, name, ":]"]);
+    *reader = ahead;
     Ok(true)
 }
 
@@ -65,8 +63,8 @@ fn push_range(
     reader: &mut Reader<'_>,
 ) -> Result<(), InvalidPattern> {
     push_one(out, first, reader)?;
-    let mut ahead = reader.clone();
-    if ahead.next() == Some('-') && ahead.peek().is_some_and(|c| *c != ']') {
+    let mut ahead = *reader;
+    if ahead.take("-") && ahead.peek().is_some_and(|c| c != ']') {
         *reader = ahead;
         out.push('-');
         let last = reader.next().unwrap_or_default();
