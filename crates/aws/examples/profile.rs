@@ -16,8 +16,8 @@ use serde_json::{Value, json};
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let name = std::env::args().nth(1).ok_or("usage: profile NAME")?;
     let files = ConfigFiles {
-        config: path_in("AWS_CONFIG_FILE")?,
-        credentials: path_in("AWS_SHARED_CREDENTIALS_FILE")?,
+        config: Some(path_in("AWS_CONFIG_FILE")?),
+        credentials: Some(path_in("AWS_SHARED_CREDENTIALS_FILE")?),
     };
     let reading = match SharedConfig::load(&files) {
         Ok(config) => reading(&config, &name),

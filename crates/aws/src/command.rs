@@ -210,7 +210,7 @@ pub enum CommandError {
     #[error("could not be run: {0}")]
     Start(String),
     /// It ended with another status than 0.
-    #[error("ended with {0}; what it says stands above")]
+    #[error("ended with {0}; what it said, if anything, stands above")]
     Failed(String),
     /// It was ended after [`MOST_WAIT`].
     #[error("took longer than {} s and was ended", MOST_WAIT.as_secs())]

@@ -102,8 +102,8 @@ pub enum InvalidEndpoint {
 impl fmt::Display for InvalidEndpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Form => "is not a URL that begins http:// or https://",
-            Self::Host => "must be a host, perhaps a port of 1 to 65535, and perhaps a path",
+            Self::Form => "is not a URL of http or https with a host",
+            Self::Host => "must be a host, perhaps a port of 1 to 65535, and perhaps a path: no user, query or fragment",
             Self::PlainHttp => {
                 "is plain http to another machine, where tokens would go in clear: use https, or --allow-http"
             }

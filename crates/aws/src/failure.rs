@@ -5,6 +5,7 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::io;
 use std::marker::PhantomData;
 
 use aws_sdk_sts::config::retry::{ClassifyRetry, RetryAction};
@@ -16,7 +17,7 @@ use aws_smithy_runtime_api::client::retries::classifiers::RetryClassifierPriorit
 use aws_smithy_runtime_api::http::Response;
 use aws_smithy_xml::decode::{Document, ScopedDecoder, try_data};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
-use rolecall_engine::error::{CallFailure, Class, classify};
+use rolecall_engine::error::{CallFailure, Class, Silence, classify};
 
 /// The services, as messages name them.
 pub(crate) const STS: &str = "STS";
@@ -55,7 +56,7 @@ where
         SdkError::ResponseError(context) => {
             CallFailure::Unreadable { service, status: context.raw().status().as_u16() }
         }
-        SdkError::TimeoutError(_) => CallFailure::NoAnswer { service, kind: "it took too long" },
+        SdkError::TimeoutError(_) => CallFailure::NoAnswer { service, silence: Silence::TimedOut },
         SdkError::DispatchFailure(failure) => no_answer(service, failure),
         // A bad region, endpoint or header value: the caller's mistake, so never retried.
         _ => CallFailure::NotSendable { reason: "the endpoint or a header value is not valid" },
@@ -63,17 +64,39 @@ where
 }
 
 fn no_answer(service: &'static str, failure: &DispatchFailure) -> CallFailure {
-    let kind = if failure.is_timeout() {
-        "it took too long"
+    let silence = if failure.is_timeout() {
+        Silence::TimedOut
     } else if failure.is_user() {
         let reason = "the endpoint or a header value is not valid";
         return CallFailure::NotSendable { reason };
-    } else if failure.is_io() {
-        "the connection failed (name, network, TLS, or refused)"
     } else {
-        "the connection failed"
+        failure.as_connector_error().map_or(Silence::Broken, |error| silence_of(error))
     };
-    CallFailure::NoAnswer { service, kind }
+    CallFailure::NoAnswer { service, silence }
+}
+
+/// Looks through the layers of a failed connection for what it was.
+fn silence_of(error: &(dyn StdError + 'static)) -> Silence {
+    if error.is::<rustls::Error>() {
+        return Silence::Tls;
+    }
+    if let Some(io) = error.downcast_ref::<io::Error>() {
+        if io.kind() == io::ErrorKind::ConnectionRefused {
+            return Silence::Refused;
+        }
+        // What an I/O error wraps is not its `source`.
+        if let Some(inner) = io.get_ref() {
+            let found = silence_of(inner);
+            if found != Silence::Broken {
+                return found;
+            }
+        }
+    }
+    // The resolver's error has no type of its own that could be asked for.
+    if error.to_string() == "dns error" {
+        return Silence::NoName;
+    }
+    error.source().map_or(Silence::Broken, silence_of)
 }
 
 /// Code and message of an error in another server's XML: bare `<Error>`, `<Errors>` around it, any

@@ -37,7 +37,7 @@ pub(crate) async fn instance(
     let environment = Env::real();
     let variable = |name: &str| environment.get(name).ok().filter(|value| !value.is_empty());
     if variable(DISABLED).is_some_and(|value| value.eq_ignore_ascii_case("true")) {
-        let reason = format!("IMDS disabled by {DISABLED} env var set to `true`");
+        let reason = format!("it is switched off by {DISABLED}");
         return Err(failed(Class::NoSource, reason, None));
     }
     let endpoint = variable(ENDPOINT);

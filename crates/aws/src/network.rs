@@ -86,6 +86,17 @@ impl Network {
     }
 }
 
+/// Whether a variable's value names a proxy that calls can go through; one that does not would be
+/// passed over in silence.
+pub fn is_proxy(text: &str) -> bool {
+    let with_scheme = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
+    let uri: Result<http::Uri, _> = with_scheme.parse();
+    uri.is_ok_and(|uri| {
+        matches!(uri.scheme_str(), Some("http" | "https"))
+            && uri.host().is_some_and(|host| !host.is_empty())
+    })
+}
+
 /// A client that sends nothing in clear: a provider of the SDK may have taken another address from
 /// the environment.
 #[derive(Clone, Debug)]

@@ -14,7 +14,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use rolecall_engine::error::SourceError;
-use rolecall_engine::violation::nearest;
+use rolecall_engine::violation::{nearest, shown};
 use zeroize::Zeroizing;
 
 use crate::files;
@@ -28,13 +28,13 @@ pub(crate) use profile::Own;
 use merge::Merged;
 use syntax::FileKind;
 
-/// Where the two files are.
-#[derive(Clone, Debug, Eq, PartialEq)]
+/// Where the two files are; nowhere, for somebody without a home.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct ConfigFiles {
     /// `AWS_CONFIG_FILE`, else `~/.aws/config`.
-    pub config: PathBuf,
+    pub config: Option<PathBuf>,
     /// `AWS_SHARED_CREDENTIALS_FILE`, else `~/.aws/credentials`.
-    pub credentials: PathBuf,
+    pub credentials: Option<PathBuf>,
 }
 
 /// The profiles of both files.
@@ -56,8 +56,13 @@ impl SharedConfig {
     /// profile it belongs to.
     pub fn load(files: &ConfigFiles) -> Result<Self, SourceError> {
         let mut config = Self::default();
-        config.add(&files.config, FileKind::Config)?;
-        config.add(&files.credentials, FileKind::Credentials)?;
+        for (path, kind) in
+            [(&files.config, FileKind::Config), (&files.credentials, FileKind::Credentials)]
+        {
+            if let Some(path) = path {
+                config.add(path, kind)?;
+            }
+        }
         Ok(config)
     }
 
@@ -77,25 +82,24 @@ impl SharedConfig {
     }
 
     fn add(&mut self, path: &Path, kind: FileKind) -> Result<(), SourceError> {
-        let unreadable = |problem: String| SourceError::Missing {
+        let refused = |problem: String, hint: &str| SourceError::Missing {
             what: format!("the AWS config file {} {problem}", path.display()),
-            hint: Some(
-                "it holds lines [profile NAME], and lines KEY = VALUE below them".to_owned(),
-            ),
+            hint: Some(hint.to_owned()),
         };
+        let unreadable = |problem| refused(problem, "AWS_CONFIG_FILE names another one");
         let text = match files::read(path) {
             Ok(bytes) => decoded(&bytes).map_err(unreadable)?,
             Err(error) if is_absent(&error) => return Ok(()),
             Err(error) => return Err(unreadable(format!("cannot be read: {error}"))),
         };
         let groups = syntax::parse(&text, kind)
-            .map_err(|error| unreadable(format!("is broken, {error}")))?;
+            .map_err(|error| refused(format!("is broken, {error}"), FORM))?;
         self.merge(groups, kind, path);
         Ok(())
     }
 
     fn missing(&self, name: &str) -> SourceError {
-        let what = format!("there is no profile {name}");
+        let what = format!("there is no profile {}", shown(name));
         let wrong = self.unusable.iter().find(|(_, text, _)| names_the_same(text, name));
         let names = self.profiles.keys().map(String::as_str);
         let hint = match (wrong, nearest(name, names.clone())) {
@@ -109,6 +113,8 @@ impl SharedConfig {
         SourceError::Missing { what, hint: Some(hint) }
     }
 }
+
+const FORM: &str = "it holds lines [profile NAME], and lines KEY = VALUE below them";
 
 /// Whether a header that is no profile's was meant to be that of `name`.
 fn names_the_same(header: &str, name: &str) -> bool {

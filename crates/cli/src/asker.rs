@@ -28,6 +28,8 @@ pub(crate) struct Asker {
     /// can be had, since other tools leave it alone.
     pub(crate) is_device_demanded: bool,
     pub(crate) mfa_command: Option<String>,
+    /// The profile of `AWS_PROFILE` with a role, where keys of the environment come before it.
+    pub(crate) passed_over: Option<String>,
     /// The places of the default chain that have nothing, in order.
     pub(crate) tried: Vec<Attempt>,
     pub(crate) warnings: Vec<String>,
@@ -43,6 +45,7 @@ impl Asker {
             device: None,
             is_device_demanded: false,
             mfa_command: None,
+            passed_over: None,
             tried: Vec::new(),
             warnings: Vec::new(),
         }
@@ -140,7 +143,7 @@ impl Choice<'_> {
                 Asker::of(SourceSpec::Container)
             }
             SourceChoice::Container => missing(
-                "container is asked for, and AWS_CONTAINER_CREDENTIALS_FULL_URI is not set",
+                "container is asked for, and no AWS_CONTAINER_CREDENTIALS_… variable is set",
                 "ECS and EKS Pod Identity set it by themselves: check the task role or the association",
             ),
             SourceChoice::Imds => Asker::of(SourceSpec::Instance),
@@ -217,7 +220,10 @@ impl Choice<'_> {
             // A key that is only half there must not fall through to somebody else's.
             KeyHalves { .. } => {
                 self.check_key(problems);
-                return Asker::of(SourceSpec::Environment);
+                let named = self.profile.origin.and(self.config.find(self.profile.name));
+                let has_role = named.is_some_and(|profile| profile.get("role_arn").is_some());
+                let passed_over = has_role.then(|| self.profile.name.to_owned());
+                return Asker { passed_over, ..Asker::of(SourceSpec::Environment) };
             }
         }
         let name = self.profile.name;
@@ -245,7 +251,7 @@ impl Choice<'_> {
         }
         tried.push(Attempt {
             source: "container credentials",
-            reason: "AWS_CONTAINER_CREDENTIALS_FULL_URI is not set".to_owned(),
+            reason: "no AWS_CONTAINER_CREDENTIALS_… variable is set".to_owned(),
         });
         Asker { tried, warnings, ..Asker::of(SourceSpec::Instance) }
     }
@@ -267,7 +273,8 @@ impl Choice<'_> {
         let file = self.settings.web_identity_token_file.clone()?;
         if self.settings.role_arn.is_none() {
             let problem = "is set, and AWS_ROLE_ARN is not: the token is for no role";
-            let hint = "set AWS_ROLE_ARN, or give the token with --web-identity-token-file";
+            let hint = "set AWS_ROLE_ARN, or give the token with --web-identity-token-file, which asks \
+                        for ROLE_ARN";
             problems.push_with_hint("AWS_WEB_IDENTITY_TOKEN_FILE", problem, hint);
             return Some(Asker::nobody());
         }
@@ -302,8 +309,7 @@ pub(crate) fn load_config(
     profile: ProfileChoice<'_>,
     problems: &mut Violations,
 ) -> SharedConfig {
-    let Some(files) = &settings.config_files else { return SharedConfig::default() };
-    let config = match SharedConfig::load(files) {
+    let config = match SharedConfig::load(&settings.config_files) {
         Ok(config) => config,
         Err(error) => {
             push_source_error(error, "AWS config files", problems);

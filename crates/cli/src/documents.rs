@@ -61,7 +61,8 @@ impl Documents {
         }
         values.iter_mut().for_each(wipe);
         if is_empty {
-            let hint = "write a document of kind STSAssumeRoleToken or STSSessionToken";
+            let hint = "write a document of kind STSAssumeRoleToken, STSSessionToken, \
+                        ECRAuthorizationToken, ClusterGenerator or ExternalSecret";
             violations.push_with_hint(file, "holds no document", hint);
         }
     }

@@ -1,7 +1,8 @@
 //! What every one-shot door shares: where to call, as whom, and what is accepted.
 
-use std::sync::Arc;
+use std::collections::HashSet;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 use rolecall_aws::{AwsClient, Destination, Machine, Network, PUBLIC_ECR_REGION};
@@ -55,6 +56,8 @@ pub(crate) struct Door {
     problems: Violations,
     /// What is wrong with who asks; of no matter where every grant says who asks.
     asker_problems: Violations,
+    /// The calls that `-v` has told.
+    told: Mutex<HashSet<String>>,
 }
 
 impl Door {
@@ -75,8 +78,7 @@ impl Door {
             None => Self::real(args, settings, guards, terminal, problems),
         };
         let (given, device) = read_mfa(&args.mfa, &mut door.problems);
-        let command = args.mfa.command.clone().or(door.asker.mfa_command.take());
-        let codes = Codes::new(args.mfa.code.is_some(), given, command);
+        let codes = Codes::new(&args.mfa, given, door.asker.mfa_command.take());
         if args.mfa.serial.is_some() {
             door.asker.device = device;
             door.asker.is_device_demanded = true;
@@ -126,6 +128,7 @@ impl Door {
             emulation: Some(emulation),
             problems,
             asker_problems: Violations::new(),
+            told: Mutex::default(),
         })
     }
 
@@ -187,6 +190,7 @@ impl Door {
             emulation: None,
             problems,
             asker_problems,
+            told: Mutex::default(),
         }
     }
 
@@ -348,6 +352,11 @@ impl Door {
             (None, _) => region.to_string(),
         };
         let request_id = request_id.unwrap_or("none");
+        // A session that several share was called for once.
+        let key = format!("{call} {who} {request_id}");
+        if !self.told.lock().unwrap_or_else(PoisonError::into_inner).insert(key) {
+            return;
+        }
         self.terminal
             .step(&format!("{call} in {place}: {who} until {until} (request ID {request_id})"));
     }

@@ -215,6 +215,13 @@ fn read_value(path: &Path) -> Result<SecretString, SourceError> {
     }
 }
 
+fn is_variable_name(name: &str) -> bool {
+    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && name.chars().all(is_word)
+        && name.len() <= 256
+}
+
 /// A token; a line break at its end is not part of it.
 pub(crate) async fn read_token(from: &TokenFrom) -> Result<SecretString, SourceError> {
     let missing = |problem: &str| SourceError::Missing {
@@ -225,11 +232,21 @@ pub(crate) async fn read_token(from: &TokenFrom) -> Result<SecretString, SourceE
             TokenFrom::Variable(name) => format!("the variable {name} {problem}"),
             TokenFrom::Command(_) => format!("the command of --web-identity-command {problem}"),
         },
-        hint: Some("it gives one token, for example from kubectl create token".to_owned()),
+        hint: Some(match from {
+            TokenFrom::Command(_) => "run it by itself: it must print one token".to_owned(),
+            _ => "it gives one token, for example from kubectl create token".to_owned(),
+        }),
     };
     let text = match from {
         TokenFrom::File(file) => {
             read_text(file, MOST_BYTES).map_err(|problem| missing(&problem))?
+        }
+        // Whoever gives the token for its name must not read it again in a log.
+        TokenFrom::Variable(name) if !is_variable_name(name) => {
+            return Err(SourceError::Missing {
+                what: "this is no name of a variable".to_owned(),
+                hint: Some("give the variable's name, not the token that it holds".to_owned()),
+            });
         }
         TokenFrom::Variable(name) => {
             let value = named_variable(name).ok_or_else(|| missing("is not set"))?;

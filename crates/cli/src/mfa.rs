@@ -43,12 +43,19 @@ pub(crate) struct Codes {
     given: Mutex<Option<MfaCode>>,
     has_flag: bool,
     command: Option<String>,
+    /// Whether a flag gave the command, which must not be lost where no call asks for a code.
+    has_command_flag: bool,
 }
 
 impl Codes {
-    /// `has_flag` also where the flag's code could not be read, which was told then.
-    pub(crate) fn new(has_flag: bool, given: Option<MfaCode>, command: Option<String>) -> Self {
-        Self { has_flag, given: Mutex::new(given), command }
+    /// `given` is absent where the flag's code could not be read, which was told then.
+    pub(crate) fn new(args: &MfaArgs, given: Option<MfaCode>, of_profile: Option<String>) -> Self {
+        Self {
+            has_flag: args.code.is_some(),
+            given: Mutex::new(given),
+            has_command_flag: args.command.is_some(),
+            command: args.command.clone().or(of_profile),
+        }
     }
 
     /// Refuses plans whose codes nobody could give, and a code that no plan asks for.
@@ -59,9 +66,13 @@ impl Codes {
     ) {
         let plans: Vec<&Plan> = plans.collect();
         let Some(serial) = plans.iter().flat_map(|plan| plan.devices()).next() else {
-            if self.has_flag && violations.is_empty() {
-                let hint = "name the device with --mfa-serial";
-                violations.push_with_hint("--mfa-code", "is not used: no call asks for it", hint);
+            let flags = [("--mfa-code", self.has_flag), ("--mfa-command", self.has_command_flag)];
+            let unused = flags.into_iter().filter(|(_, is_given)| *is_given);
+            if violations.is_empty() {
+                for (flag, _) in unused {
+                    let hint = "name the device with --mfa-serial";
+                    violations.push_with_hint(flag, "is not used: no call asks for a code", hint);
+                }
             }
             return;
         };
@@ -109,7 +120,7 @@ async fn from_command(line: &str, serial: &MfaSerial) -> Result<MfaCode, SourceE
         origin: format!("the MFA command for {serial}"),
         reason,
         class: Class::NoSource,
-        hint: Some("it must print the six digits of the present code".to_owned()),
+        hint: Some("run it by itself: it must print the six digits of the present code".to_owned()),
     };
     let printed = command::output(line, &[]).await.map_err(|error| failed(error.to_string()))?;
     MfaCode::parse(printed.trim()).map_err(|_| failed("printed no six digits".to_owned()))

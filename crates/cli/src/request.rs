@@ -117,9 +117,16 @@ fn from_flags(
     let plan = match role {
         Some(role) => for_role(role, region, args, &parameters, settings, door, &mut violations),
         None if violations.is_empty() && door.asker.start.hops.is_empty() => {
-            return Err(Failure::usage("there is no role").hint(
-                "give a ROLE_ARN, a file with a grant by -f, or a --profile that has a role_arn",
-            ));
+            let failure = Failure::usage("there is no role");
+            return Err(match &door.asker.passed_over {
+                Some(name) => failure.hint(format!(
+                    "keys of the environment come before AWS_PROFILE: for the role of {name} write \
+                     --profile {name}"
+                )),
+                None => failure.hint(
+                    "give a ROLE_ARN, a file with a grant by -f, or a --profile that has a role_arn",
+                ),
+            });
         }
         None => for_start(region, args, &parameters, door, &mut violations),
     };
@@ -159,6 +166,17 @@ fn for_role(
     });
     let name = chosen.unwrap_or_else(|| default_session_name(settings));
     let via = read_via(&args.parameters.via, &name, door, violations);
+    if door.token.is_some() && via.is_empty() {
+        let unfit = args.parameters.beyond_a_token();
+        for flag in &unfit {
+            let hint = "leave it out, or give it to a later role; a token's claims bring its own tags \
+                        and source identity";
+            violations.push_with_hint(*flag, "is nothing that a web identity can carry", hint);
+        }
+        if !unfit.is_empty() {
+            return None;
+        }
+    }
     let last = parameters.request(role?, &name);
     plan_hops(region?, door.asker.start.clone(), via, last, "ROLE_ARN", violations)
 }

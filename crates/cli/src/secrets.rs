@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use rolecall_engine::grant::{ExternalSecret, Grant};
+use rolecall_engine::grant::{ExternalSecret, GeneratorKind, Grant};
 use rolecall_engine::output::generator_keys;
 use rolecall_engine::plan::Plan;
 use rolecall_engine::render::{SecretObject, Text, rewrite};
@@ -105,10 +105,12 @@ fn entries_of(
                 "{} spec.dataFrom[{index}].sourceRef.generatorRef",
                 full_name(external_secret)
             );
-            let problem = format!(
-                "there is no {} {} in namespace {namespace} among the documents",
-                generator.kind, generator.name
-            );
+            let place = match generator.kind {
+                GeneratorKind::Cluster => String::new(),
+                _ => format!(" in namespace {namespace}"),
+            };
+            let (kind, name) = (generator.kind, &generator.name);
+            let problem = format!("there is no {kind} {name}{place} among the documents");
             let hint = "add it to the files given with -f; only a ClusterGenerator is found from \
                         another namespace";
             violations.push_with_hint(path, problem, hint);

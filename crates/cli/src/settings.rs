@@ -6,7 +6,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use rolecall_aws::ConfigFiles;
+use rolecall_aws::{ConfigFiles, is_proxy};
 use rolecall_engine::violation::Violations;
 
 /// One variable that rolecall reads.
@@ -19,7 +19,7 @@ pub(crate) struct EnvVar {
 }
 
 /// Every variable, in the order of the documentation.
-pub(crate) const VARIABLES: [EnvVar; 28] = [
+pub(crate) const VARIABLES: [EnvVar; 34] = [
     EnvVar { name: "AWS_REGION", meaning: "where to call AWS" },
     EnvVar { name: "AWS_DEFAULT_REGION", meaning: "the same, after AWS_REGION" },
     EnvVar { name: "AWS_PROFILE", meaning: "the profile of the default chain" },
@@ -63,6 +63,12 @@ pub(crate) const VARIABLES: [EnvVar; 28] = [
     EnvVar { name: "AWS_USE_FIPS_ENDPOINT", meaning: "`true` is `--fips`" },
     EnvVar { name: "AWS_USE_DUALSTACK_ENDPOINT", meaning: "`true` is `--dual-stack`" },
     EnvVar { name: "AWS_CA_BUNDLE", meaning: "the file of `--ca-bundle`" },
+    EnvVar { name: "HTTPS_PROXY", meaning: "the http proxy of calls over TLS to other machines" },
+    EnvVar { name: "https_proxy", meaning: "the same" },
+    EnvVar { name: "HTTP_PROXY", meaning: "the http proxy of calls in clear to other machines" },
+    EnvVar { name: "http_proxy", meaning: "the same" },
+    EnvVar { name: "ALL_PROXY", meaning: "both, where their own variables are not set" },
+    EnvVar { name: "all_proxy", meaning: "the same" },
     EnvVar {
         name: "ROLECALL_CREDENTIAL_PROCESS",
         meaning: "set by rolecall for a credential_process: the profiles it runs for",
@@ -94,7 +100,7 @@ pub(crate) struct Settings {
     pub(crate) web_identity_token_file: Option<PathBuf>,
     /// Whether a container's endpoint is named.
     pub(crate) has_container: bool,
-    pub(crate) config_files: Option<ConfigFiles>,
+    pub(crate) config_files: ConfigFiles,
     pub(crate) sso_cache: Option<PathBuf>,
     /// The profiles whose `credential_process` this process runs in.
     pub(crate) running: Option<String>,
@@ -146,6 +152,12 @@ impl Settings {
                 problems.push(name, "is not UTF-8 text");
             }
         }
+        for name in PROXIES {
+            // The value may hold a password.
+            if text(name).is_some_and(|value| !is_proxy(&value)) {
+                problems.push(name, "is not the URL of an http proxy");
+            }
+        }
         let mut flag = |name: &str| {
             let value = text(name)?.to_ascii_lowercase();
             if !matches!(value.as_str(), "true" | "false") {
@@ -191,7 +203,7 @@ fn home(raw: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
 }
 
 /// Where the AWS config files are; nowhere, for somebody without a home.
-fn config_files(raw: impl Fn(&str) -> Option<OsString>) -> Option<ConfigFiles> {
+fn config_files(raw: impl Fn(&str) -> Option<OsString>) -> ConfigFiles {
     let home = home(&raw);
     let named = |variable: &str| {
         let path = PathBuf::from(raw(variable)?);
@@ -201,11 +213,14 @@ fn config_files(raw: impl Fn(&str) -> Option<OsString>) -> Option<ConfigFiles> {
         })
     };
     let in_home = |name: &str| home.as_ref().map(|home| home.join(".aws").join(name));
-    Some(ConfigFiles {
-        config: named("AWS_CONFIG_FILE").or_else(|| in_home("config"))?,
-        credentials: named("AWS_SHARED_CREDENTIALS_FILE").or_else(|| in_home("credentials"))?,
-    })
+    ConfigFiles {
+        config: named("AWS_CONFIG_FILE").or_else(|| in_home("config")),
+        credentials: named("AWS_SHARED_CREDENTIALS_FILE").or_else(|| in_home("credentials")),
+    }
 }
+
+const PROXIES: [&str; 6] =
+    ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
 
 /// Variables that hold paths, which need not be text.
 const PATHS: [&str; 6] = [

@@ -26,6 +26,9 @@ pub enum Error {
     /// The source gave no identity.
     #[error("no credentials to begin with")]
     Source(#[from] SourceError),
+    /// Nobody gave the code of an MFA device.
+    #[error("no MFA code")]
+    Factor(#[source] SourceError),
     /// A call failed.
     #[error("could not {facts}")]
     Call {
@@ -47,7 +50,7 @@ impl Error {
     pub fn class(&self) -> Class {
         match self {
             Self::Plan(_) => Class::Configuration,
-            Self::Source(error) => error.class(),
+            Self::Source(error) | Self::Factor(error) => error.class(),
             Self::Call { failure, .. } => failure.class(),
         }
     }
@@ -61,7 +64,7 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Plan(error) => Some(error.hint().to_owned()),
-            Self::Source(error) => error.hint(),
+            Self::Source(error) | Self::Factor(error) => error.hint(),
             Self::Call { facts, failure } => Some(facts.hint(failure)),
         }
     }
@@ -94,12 +97,12 @@ pub enum CallFailure {
         status: u16,
     },
     /// There was no answer.
-    #[error("{service} did not answer: {kind}")]
+    #[error("{service} did not answer: {silence}")]
     NoAnswer {
         /// The service that was called.
         service: &'static str,
         /// What happened instead.
-        kind: &'static str,
+        silence: Silence,
     },
     /// The request could not be built, so it was not sent.
     #[error("the request could not be built: {reason}")]
@@ -107,6 +110,47 @@ pub enum CallFailure {
         /// What is wrong with it.
         reason: &'static str,
     },
+}
+
+/// Why there was no answer.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Silence {
+    /// Nothing came while it was waited for.
+    TimedOut,
+    /// Nobody listens there.
+    Refused,
+    /// The host's name does not resolve.
+    NoName,
+    /// TLS could not be agreed on, most often because the certificate is not trusted.
+    Tls,
+    /// The connection failed or broke.
+    Broken,
+}
+
+impl Silence {
+    fn hint(self) -> &'static str {
+        match self {
+            Self::TimedOut | Self::Broken => "check the network, the endpoint and the proxy",
+            Self::Refused => "check the endpoint and its port",
+            Self::NoName => "check the region and the endpoint, and that names are resolved here",
+            Self::Tls => {
+                "if the authority is your own, or a proxy's, name its certificates with --ca-bundle \
+                 or AWS_CA_BUNDLE"
+            }
+        }
+    }
+}
+
+impl fmt::Display for Silence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::TimedOut => "it took too long",
+            Self::Refused => "nobody listens at its address",
+            Self::NoName => "its name does not resolve",
+            Self::Tls => "TLS failed (the certificate is not trusted, or it speaks no TLS)",
+            Self::Broken => "the connection failed or broke",
+        })
+    }
 }
 
 fn status_text(status: u16) -> String {

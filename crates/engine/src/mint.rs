@@ -277,7 +277,7 @@ impl Step {
         if let Hop::AssumeRole(RoleRequest { mfa: Some(mfa), .. })
         | Hop::SessionToken(SessionTokenRequest { mfa: Some(mfa), .. }) = &mut self.hop
         {
-            fill(mfa, ports.source.as_ref()).await?;
+            fill(mfa, ports.source.as_ref()).await.map_err(Error::Factor)?;
         }
         let Self { hop, region, identity, session, facts } = self;
         let keys = match (&session, identity.as_ref()) {

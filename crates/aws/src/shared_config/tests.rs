@@ -29,8 +29,8 @@ fn written(config: Option<&[u8]>, credentials: Option<&[u8]>) -> (TempDir, Confi
         path
     };
     let files = ConfigFiles {
-        config: write("config", config),
-        credentials: write("credentials", credentials),
+        config: Some(write("config", config)),
+        credentials: Some(write("credentials", credentials)),
     };
     (folder, files)
 }
@@ -66,7 +66,7 @@ fn both_variables_may_name_one_file() {
 #[test]
 fn a_file_that_cannot_be_read_is_named() {
     let (folder, mut files) = written(None, None);
-    files.config = folder.path().to_owned();
+    files.config = Some(folder.path().to_owned());
     let error = SharedConfig::load(&files).unwrap_err().to_string();
     assert!(error.contains(&folder.path().display().to_string()), "{error}");
     assert!(error.contains("cannot be read"), "{error}");
@@ -90,7 +90,7 @@ fn a_stray_byte_is_read_as_a_mark() {
 #[test]
 fn a_file_below_a_file_is_absent() {
     let (_folder, mut files) = written(None, Some(b""));
-    files.config = files.credentials.join("config");
+    files.config = files.credentials.as_ref().map(|path| path.join("config"));
     assert!(SharedConfig::load(&files).unwrap().find("default").is_none());
 }
 

@@ -57,8 +57,11 @@ async fn by_role(profile: &str, own: &Own, machine: &Machine) -> Result<Identity
     let regional = Destination::Regional { fips: false, dual_stack: false };
     let config = machine.network.config(&regional, region);
     let token = match session {
-        Some(session) => of_session(session, start_url, region, &config).await,
-        None => of_start_url(start_url, machine),
+        Some(session) => match of_cache(session, machine) {
+            Err(_) => of_session(session, start_url, region, &config).await,
+            found => found,
+        },
+        None => of_cache(start_url, machine),
     };
     let token = token.map_err(|answer| SSO.refused(profile, &answer))?;
     let client = aws_sdk_sso::Client::new(&config);
@@ -99,10 +102,10 @@ async fn of_session(
     }
 }
 
-/// The token of a start URL alone, which only a person can renew.
-fn of_start_url(start_url: &str, machine: &Machine) -> Result<SecretString, Answer> {
+/// The token that was kept under the name of a session, or under a start URL, while it lasts.
+fn of_cache(key: &str, machine: &Machine) -> Result<SecretString, Answer> {
     let cache = machine.sso_cache.as_deref();
-    let token = cache.and_then(|cache| sso_cache::read(cache, start_url)).ok_or(Answer::None)?;
+    let token = cache.and_then(|cache| sso_cache::read(cache, key)).ok_or(Answer::None)?;
     if token.ends_at <= (machine.clock)() {
         return Err(Answer::Ended(token.ends_at));
     }

@@ -1,4 +1,4 @@
-//! The token that `aws sso login` leaves behind for a start URL, without an `sso_session`.
+//! The token that `aws sso login` leaves behind, for an `sso_session` or for a start URL.
 //!
 //! Read here: the SDK's reader refuses the times of older tools, which end in `UTC`, and never
 //! looks whether the token has ended.
@@ -19,10 +19,10 @@ pub(super) struct CachedToken {
     pub(super) ends_at: Timestamp,
 }
 
-/// The cached token for a start URL; nothing where there is none, or none that can be read.
-pub(super) fn read(cache: &Path, start_url: &str) -> Option<CachedToken> {
+/// The cached token under the name of a session, or a start URL; nothing where there is none, or none that can be read.
+pub(super) fn read(cache: &Path, key: &str) -> Option<CachedToken> {
     let mut name = String::new();
-    for byte in Sha1::digest(start_url) {
+    for byte in Sha1::digest(key) {
         write!(name, "{byte:02x}").ok()?;
     }
     let bytes = files::read(&cache.join(format!("{name}.json"))).ok()?;

@@ -148,6 +148,12 @@ pub(crate) struct ParameterArgs {
 }
 
 impl ParameterArgs {
+    /// The names of the given flags that a web identity's call has no place for.
+    pub(crate) fn beyond_a_token(&self) -> Vec<&'static str> {
+        let unfit = ["--external-id", "--tag", "--transitive-tag", "--source-identity"];
+        self.given().into_iter().filter(|flag| unfit.contains(flag)).collect()
+    }
+
     /// The names of the flags that were given.
     pub(crate) fn given(&self) -> Vec<&'static str> {
         let flags = [

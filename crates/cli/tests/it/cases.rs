@@ -31,6 +31,9 @@ struct BadInput {
     audience: Option<String>,
     /// Another world than the built-in one.
     world: Option<String>,
+    /// Variables that are not there.
+    #[serde(default)]
+    unset: Vec<String>,
     /// Must not find the terminal that the tests may have.
     #[serde(default)]
     without_terminal: bool,
@@ -92,6 +95,9 @@ fn check(input: &BadInput) {
     }
     for (name, value) in &input.env {
         case.env(name, value);
+    }
+    for name in &input.unset {
+        case.unset(name);
     }
     for canary in &input.canaries {
         case.canary(canary);

@@ -67,6 +67,6 @@ fn a_ca_bundle_is_trusted_in_place_of_every_other_authority() {
     assert_eq!(trusted.status, 0, "{}", trusted.stderr);
     for refused in [of_another, of_the_machine] {
         assert_eq!((refused.status, refused.stdout.as_str()), (4, ""), "{}", refused.stderr);
-        assert!(refused.stderr.contains("the connection failed (name, network, TLS"));
+        assert!(refused.stderr.contains("TLS failed ("));
     }
 }

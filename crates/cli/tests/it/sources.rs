@@ -295,6 +295,7 @@ fn a_ca_bundle_is_trusted_in_place_of_the_machines_roots() {
     case.unset("AWS_PROFILE");
     let ran = case.run(&["assume", HUB], Sink::None);
     assert_eq!(ran.status, 4, "{}", ran.stderr);
+    assert!(ran.stderr.contains("TLS failed"), "{}", ran.stderr);
     case.env("AWS_CA_BUNDLE", "ca.pem");
     succeeds(&case, &sts, &["assume", HUB]);
 }

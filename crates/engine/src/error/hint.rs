@@ -12,9 +12,7 @@ impl CallFacts {
             CallFailure::Refused { code, message, .. } => {
                 self.after_refusal(code, message, failure.class())
             }
-            CallFailure::NoAnswer { service, .. } => {
-                format!("check the network, and that {service} can be reached in {}", self.region)
-            }
+            CallFailure::NoAnswer { silence, .. } => silence.hint().to_owned(),
             CallFailure::Unreadable { service, .. } => format!(
                 "check that the endpoint is one of {service} and that no proxy answers in its place"
             ),
@@ -61,7 +59,10 @@ impl CallFacts {
             (Class::Clock, _) => "set this machine's clock: it is over 15 minutes off".to_owned(),
             (Class::BaseKey, _) => self.about_key(),
             (Class::Configuration, _) => "correct what it names, then run it again".to_owned(),
-            _ => format!("check what {} may do, and the request", self.origin),
+            _ => format!(
+                "check the request, and what the caller (credentials from {}) may do",
+                self.origin
+            ),
         }
     }
 
@@ -91,6 +92,13 @@ impl CallFacts {
              name a role of the right account"
         } else if message.contains("expired") {
             "it has ended: get a fresh one"
+        } else if message.contains("not yet valid") {
+            "it begins later: the clock of this machine or of its issuer is off"
+        } else if message.contains("signature") || message.contains("verification key") {
+            "it must be signed by a key that the provider publishes, with RS256, RS384, RS512, ES256, \
+             ES384 or ES512"
+        } else if message.contains("must be an integer") {
+            "its times must be whole numbers of seconds"
         } else {
             "check it against the role's trust policy"
         };

@@ -9,6 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::*;
 use crate::arn::{Dialect, RoleArn};
+use crate::error::Silence;
 use crate::error::SourceError;
 use crate::plan::{TokenFrom, WebIdentityRequest};
 use crate::ports::CallerIdentity;
@@ -165,7 +166,7 @@ impl Aws for World {
         _: &'a Credentials,
         _: Registry,
     ) -> BoxFuture<'a, Result<RegistryToken, CallFailure>> {
-        async { Err(CallFailure::NoAnswer { service: "ECR", kind: "not scripted" }) }.boxed()
+        async { Err(CallFailure::NoAnswer { service: "ECR", silence: Silence::Broken }) }.boxed()
     }
 
     fn caller_identity<'a>(
@@ -173,7 +174,7 @@ impl Aws for World {
         _: &'a Region,
         _: &'a Credentials,
     ) -> BoxFuture<'a, Result<CallerIdentity, CallFailure>> {
-        async { Err(CallFailure::NoAnswer { service: "STS", kind: "not scripted" }) }.boxed()
+        async { Err(CallFailure::NoAnswer { service: "STS", silence: Silence::Broken }) }.boxed()
     }
 }
 

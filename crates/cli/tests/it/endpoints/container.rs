@@ -259,7 +259,8 @@ fn what_is_wrong_with_the_variables_is_told_before_anything_is_sent() {
     case.unset(FULL);
     let ran = case.run(&["assume", ROLE], Sink::None);
     assert!(
-        ran.stderr.contains(&format!("container credentials: {FULL} is not set")),
+        ran.stderr
+            .contains("container credentials: no AWS_CONTAINER_CREDENTIALS_… variable is set"),
         "{}",
         ran.stderr
     );
