@@ -45,8 +45,8 @@ const MOST_BYTES: usize = 64 * 1024;
 ///
 /// # Cancellation
 ///
-/// Dropping the future ends the command. So does SIGINT or SIGTERM to this process while no
-/// terminal is there: the command's group ends first, then this process by the same signal.
+/// Dropping the future ends the command. So does SIGINT, SIGTERM, SIGHUP or SIGQUIT to this process
+/// while no terminal is there: the command's group ends first, then this process by the same signal.
 pub async fn output(
     line: &str,
     variables: &[(&str, &str)],

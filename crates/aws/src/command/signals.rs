@@ -1,4 +1,4 @@
-//! SIGINT and SIGTERM to this process while a command runs in a group of its own.
+//! Signals that would end this process while a command runs in a group of its own.
 //!
 //! The signals are caught only while such a command runs, so that it can be ended first. At all
 //! other times they do what they do by default, which tokio's own handlers would forbid for good.
@@ -18,9 +18,13 @@ mod unix {
     use std::io;
     use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
     use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+    use std::task::Poll;
 
     use rustix::process::{Signal as Number, getpid, kill_process};
     use tokio::signal::unix::{Signal, SignalKind, signal};
+
+    /// What a terminal, a service manager or a person ends a process by.
+    const ENDING: [Number; 4] = [Number::INT, Number::TERM, Number::HUP, Number::QUIT];
 
     /// Whether signals end this process at once; nothing where that cannot be arranged.
     static ENDS_AT_ONCE: LazyLock<Option<Arc<AtomicBool>>> = LazyLock::new(|| default_if().ok());
@@ -33,8 +37,8 @@ mod unix {
 
     fn default_if() -> io::Result<Arc<AtomicBool>> {
         let flag = Arc::new(AtomicBool::new(true));
-        for kind in [SignalKind::interrupt(), SignalKind::terminate()] {
-            let number = kind.as_raw_value();
+        for signal in ENDING {
+            let number = signal.as_raw();
             signal_hook::flag::register_conditional_default(number, Arc::clone(&flag))?;
         }
         Ok(flag)
@@ -48,7 +52,7 @@ mod unix {
         }
     }
 
-    /// Leaves SIGINT and SIGTERM to the caller's own handlers from now on.
+    /// Leaves those signals to the caller's own handlers from now on.
     ///
     /// For a caller that listens itself and is not to end by them. Without this they end the
     /// process at all times but while a command runs, once one has run.
@@ -59,18 +63,18 @@ mod unix {
     /// Catches the signals until it is dropped.
     #[derive(Debug)]
     pub(in super::super) struct Watch {
-        interrupt: Signal,
-        terminate: Signal,
+        /// One for each of those that end a process, in their order.
+        signals: Vec<Signal>,
     }
 
     impl Watch {
         /// Nothing where the signals cannot be caught: they end this process alone then.
         pub(in super::super) fn begin() -> Option<Self> {
             ENDS_AT_ONCE.as_ref()?;
-            let interrupt = signal(SignalKind::interrupt()).ok()?;
-            let terminate = signal(SignalKind::terminate()).ok()?;
+            let listen = |number: Number| signal(SignalKind::from_raw(number.as_raw())).ok();
+            let signals = ENDING.into_iter().map(listen).collect::<Option<_>>()?;
             count(|watches| *watches += 1);
-            Some(Self { interrupt, terminate })
+            Some(Self { signals })
         }
     }
 
@@ -83,18 +87,19 @@ mod unix {
     /// Waits for a signal; without a watch for ever.
     pub(in super::super) async fn next(watch: Option<&mut Watch>) {
         let Some(watch) = watch else { return std::future::pending().await };
-        let came = tokio::select! {
-            _ = watch.interrupt.recv() => Number::INT,
-            _ = watch.terminate.recv() => Number::TERM,
-        };
-        CAME.store(came.as_raw(), Ordering::SeqCst);
+        let came = std::future::poll_fn(|context| {
+            let came = watch.signals.iter_mut().position(|it| it.poll_recv(context).is_ready());
+            came.and_then(|index| ENDING.get(index)).map_or(Poll::Pending, |it| Poll::Ready(*it))
+        });
+        CAME.store(came.await.as_raw(), Ordering::SeqCst);
     }
 
     /// Lets the signal that came end this process, as if no command had run; while another command
     /// still has to be ended nothing happens, and it is that one's turn.
     pub(in super::super) fn pass_on() {
         let number = CAME.load(Ordering::SeqCst);
-        let number = if number == Number::INT.as_raw() { Number::INT } else { Number::TERM };
+        let came = ENDING.into_iter().find(|signal| signal.as_raw() == number);
+        let number = came.unwrap_or(Number::TERM);
         // A process may always send itself a signal.
         kill_process(getpid(), number).ok();
     }

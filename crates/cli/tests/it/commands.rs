@@ -33,7 +33,7 @@ fn send(signal: Signal, id: u32) {
 
 #[test]
 fn a_signal_ends_the_command_with_all_that_it_started_and_then_rolecall() {
-    for (number, signal) in [Signal::TERM, Signal::INT].into_iter().enumerate() {
+    for (number, signal) in [Signal::TERM, Signal::INT, Signal::HUP, Signal::QUIT].into_iter().enumerate() {
         let marker = format!("14{number}.{}", std::process::id());
         let command = format!("sleep {marker} & sleep {marker}; echo over");
         let case = case();
@@ -54,7 +54,7 @@ fn a_signal_ends_the_command_with_all_that_it_started_and_then_rolecall() {
 
 #[test]
 fn a_signal_after_the_command_ends_rolecall_as_ever() {
-    for signal in [Signal::TERM, Signal::INT] {
+    for signal in [Signal::TERM, Signal::INT, Signal::HUP, Signal::QUIT] {
         let silent = TcpListener::bind("127.0.0.1:0").unwrap();
         let endpoint = format!("http://{}", silent.local_addr().unwrap());
         let arguments =
