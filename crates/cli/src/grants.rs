@@ -45,7 +45,8 @@ pub(crate) async fn plan_files(
     door: &Door,
 ) -> Result<Planned, Failure> {
     let mut violations = door.problems();
-    let Documents { grants, inputs, .. } = Documents::read(files, door.dialect, &mut violations);
+    let Documents { grants, inputs, external_secrets, .. } =
+        Documents::read(files, door.dialect, &mut violations);
     // Where a document is wrong, the choice among the rest would only confuse.
     if grants.is_empty() && violations.is_empty() {
         return Err(Failure::usage("the files hold no grant").hint(
@@ -54,7 +55,15 @@ pub(crate) async fn plan_files(
         ));
     }
     let chosen = match choose(grants, choice.name.as_deref(), full_name, "grant") {
-        Err(failure) if violations.is_empty() => return Err(failure),
+        Err(failure) if violations.is_empty() => {
+            let name = choice.name.as_deref().unwrap_or_default();
+            let is_external_secret = external_secrets.iter().any(|it| it.name == name);
+            return Err(if is_external_secret {
+                failure.hint("that is an ExternalSecret: -o secret runs it")
+            } else {
+                failure
+            });
+        }
         chosen => chosen.unwrap_or_default(),
     };
     let asked = chosen.into_iter().map(|grant| {

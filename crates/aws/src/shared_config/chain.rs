@@ -126,6 +126,10 @@ impl<'a> Walk<'a> {
         loop {
             profile.check_lines()?;
             let is_first = self.visited.is_empty();
+            if self.visited.len() >= MOST_PROFILES {
+                let problem = format!("is the end of a chain of over {MOST_PROFILES} profiles");
+                return Err(profile.refuse(problem, "let it point nearer to the source"));
+            }
             self.visited.push(profile);
             // Keys of a later profile end the chain, whatever role stands beside them.
             if !is_first && profile.has_keys() {
@@ -288,6 +292,9 @@ impl Values<'_> {
         })
     }
 }
+
+/// Far beyond any chain that people write; STS's answers alone would take minutes.
+const MOST_PROFILES: usize = 20;
 
 /// What a token's call has no place for.
 fn unused_beside_a_token(profile: Profile<'_>) -> Vec<String> {

@@ -33,7 +33,9 @@ fn send(signal: Signal, id: u32) {
 
 #[test]
 fn a_signal_ends_the_command_with_all_that_it_started_and_then_rolecall() {
-    for (number, signal) in [Signal::TERM, Signal::INT, Signal::HUP, Signal::QUIT].into_iter().enumerate() {
+    for (number, signal) in
+        [Signal::TERM, Signal::INT, Signal::HUP, Signal::QUIT].into_iter().enumerate()
+    {
         let marker = format!("14{number}.{}", std::process::id());
         let command = format!("sleep {marker} & sleep {marker}; echo over");
         let case = case();
