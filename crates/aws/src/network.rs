@@ -44,11 +44,6 @@ impl Network {
         }
     }
 
-    /// A client over TLS, for what is neither STS nor ECR.
-    pub(crate) fn https_client(&self) -> SharedHttpClient {
-        https_client(self.ca_bundle.as_ref(), Proxy::OfEnvironment)
-    }
-
     /// The SDK's settings for one service in one region.
     ///
     /// Retries are the SDK's: three attempts, within 20 s in all.

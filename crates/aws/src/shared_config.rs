@@ -52,8 +52,8 @@ impl SharedConfig {
     ///
     /// # Errors
     ///
-    /// [`SourceError::Missing`] when a file cannot be read, is larger than 1 MiB, or has a line that leaves open which
-    /// profile it belongs to.
+    /// [`SourceError::Missing`] when a file cannot be read, is larger than 1 MiB, or has a line that
+    /// leaves open which profile it belongs to.
     pub fn load(files: &ConfigFiles) -> Result<Self, SourceError> {
         let mut config = Self::default();
         for (path, kind) in

@@ -31,7 +31,6 @@ use crate::endpoint::Destination;
 use crate::instance::instance;
 use crate::network::Network;
 use crate::shared_config::{Own, SharedConfig};
-use crate::trust::{Proxy, https_client};
 
 /// What this machine is: its config files, and how it reaches a network.
 #[derive(Clone, Debug)]
@@ -65,7 +64,7 @@ impl Machine {
     ) -> Result<Identity, SourceError> {
         let config = || self.provider_config(region);
         match spec {
-            SourceSpec::Profile(name) => self.profile(name, &config()).await,
+            SourceSpec::Profile(name) => self.profile(name, region).await,
             SourceSpec::Process(name) => self.process(name).await,
             SourceSpec::Environment => environment().await,
             SourceSpec::Container => container(&config(), self.network.ca_bundle.as_ref()).await,
@@ -79,9 +78,9 @@ impl Machine {
         }
     }
 
-    async fn profile(&self, name: &str, config: &ProviderConfig) -> Result<Identity, SourceError> {
+    async fn profile(&self, name: &str, region: &Region) -> Result<Identity, SourceError> {
         let (own, _) = self.config.own(self.config.profile(name)?)?;
-        if let Some(result) = sso::keys(name, &own, self, config).await {
+        if let Some(result) = sso::keys(name, &own, self, region).await {
             return result;
         }
         match own {
@@ -107,12 +106,10 @@ impl Machine {
         process::keys(name, command, self.running.as_deref()).await
     }
 
+    /// What a provider of the SDK is told; each gets an HTTP client of its own beside it.
     fn provider_config(&self, region: &Region) -> ProviderConfig {
         let region = SdkRegion::new(region.as_str().to_owned());
-        let mut config = ProviderConfig::without_region().with_region(Some(region));
-        if let Some(bundle) = &self.network.ca_bundle {
-            config = config.with_http_client(https_client(Some(bundle), Proxy::OfEnvironment));
-        }
+        let config = ProviderConfig::without_region().with_region(Some(region));
         match &self.network.sts {
             Destination::Regional { fips, dual_stack } => {
                 config.with_use_fips(Some(*fips)).with_use_dual_stack(Some(*dual_stack))

@@ -36,10 +36,10 @@ pub(crate) struct Asker {
 }
 
 impl Asker {
-    /// A source and nothing else.
-    pub(crate) fn of(source: SourceSpec) -> Self {
+    /// A start and nothing else.
+    pub(crate) fn of(start: impl Into<Start>) -> Self {
         Self {
-            start: source.into(),
+            start: start.into(),
             hop_places: Vec::new(),
             flag: None,
             device: None,
@@ -201,12 +201,11 @@ impl Choice<'_> {
         }
         let path = format!("mfa_serial of profile {}", self.profile.name);
         Asker {
-            start,
             hop_places: hop_profiles.iter().map(|name| format!("profile {name}")).collect(),
             device: serial.and_then(|text| problems.keep(&path, MfaSerial::parse(text))),
             mfa_command,
             warnings,
-            ..Asker::nobody()
+            ..Asker::of(start)
         }
     }
 
@@ -285,11 +284,8 @@ impl Choice<'_> {
             session_name: session_name.unwrap_or_else(|| self.default_name.clone()),
             ..WebIdentityRequest::of_account(role)
         });
-        Some(Asker {
-            start: Start { source, hops: vec![hop] },
-            hop_places: vec!["AWS_ROLE_ARN".to_owned()],
-            ..Asker::nobody()
-        })
+        let start = Start { source, hops: vec![hop] };
+        Some(Asker { hop_places: vec!["AWS_ROLE_ARN".to_owned()], ..Asker::of(start) })
     }
 
     fn role(&self, problems: &mut Violations) -> Option<RoleArn> {

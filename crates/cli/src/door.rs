@@ -88,11 +88,8 @@ impl Door {
             ));
         }
         door.codes = Arc::new(codes);
-        if let SourceSpec::Token { from, .. } = &door.asker.start.source
-            && door.asker.flag.is_some()
-            && token_of(&args.token).is_some()
-        {
-            door.token = Some(TokenInput::read(from.clone()).await);
+        if let Some((from, _)) = token_of(&args.token) {
+            door.token = Some(TokenInput::read(from).await);
         }
         Ok(door)
     }

@@ -155,7 +155,8 @@ impl Settings {
         for name in PROXIES {
             // The value may hold a password.
             if text(name).is_some_and(|value| !is_proxy(&value)) {
-                problems.push(name, "is not the URL of an http proxy");
+                let hint = "name an http proxy, as http://HOST:PORT, or unset it";
+                problems.push_with_hint(name, "is not the URL of an http proxy", hint);
             }
         }
         let mut flag = |name: &str| {

@@ -54,11 +54,6 @@ impl<'a> Profile<'a> {
         self.group.get(key)
     }
 
-    /// The profile's name.
-    pub fn name(&self) -> &'a str {
-        self.name
-    }
-
     /// Refuses a profile that has lines which nobody can read.
     pub(super) fn check_lines(&self) -> Result<(), SourceError> {
         if self.group.faults.is_empty() {

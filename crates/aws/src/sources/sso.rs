@@ -1,7 +1,6 @@
 //! Sessions that a person signed in to: IAM Identity Center (SSO) and `aws login`, by the SDK.
 
 use aws_config::login::LoginCredentialsProvider;
-use aws_config::provider_config::ProviderConfig;
 use aws_config::sso::SsoTokenProvider;
 use aws_credential_types::provider::ProvideCredentials;
 use aws_credential_types::provider::error::CredentialsError;
@@ -12,6 +11,7 @@ use aws_sdk_sts::error::SdkError;
 use aws_types::SdkConfig;
 use jiff::Timestamp;
 use rolecall_engine::error::{Class, SourceError};
+use rolecall_engine::region::Region;
 use rolecall_engine::session::Identity;
 use secrecy::{ExposeSecret, SecretString};
 
@@ -19,19 +19,21 @@ use super::{MOST_WAIT, Machine, identity, keys_of, sso_cache, within};
 use crate::endpoint::Destination;
 use crate::network::TlsOnly;
 use crate::shared_config::Own;
+use crate::trust::{Proxy, https_client};
 
 /// Keys of an SSO session or of `aws login`; others are not handled here.
 pub(super) async fn keys(
     profile: &str,
     own: &Own,
     machine: &Machine,
-    config: &ProviderConfig,
+    region: &Region,
 ) -> Option<Result<Identity, SourceError>> {
     match own {
         Own::Sso { .. } => Some(by_role(profile, own, machine).await),
         Own::Login { session } => {
             // What a person signed in with goes over TLS, whatever the environment says.
-            let config = config.clone().with_http_client(TlsOnly(machine.network.https_client()));
+            let client = https_client(machine.network.ca_bundle.as_ref(), Proxy::OfEnvironment);
+            let config = machine.provider_config(region).with_http_client(TlsOnly(client));
             let provider = LoginCredentialsProvider::builder(session).configure(&config).build();
             let found = within(MOST_WAIT, provider.provide_credentials()).await;
             Some(match found {

@@ -19,7 +19,8 @@ pub(super) struct CachedToken {
     pub(super) ends_at: Timestamp,
 }
 
-/// The cached token under the name of a session, or a start URL; nothing where there is none, or none that can be read.
+/// The cached token under the name of a session, or a start URL; nothing where there is none, or
+/// none that can be read.
 pub(super) fn read(cache: &Path, key: &str) -> Option<CachedToken> {
     let mut name = String::new();
     for byte in Sha1::digest(key) {

@@ -36,7 +36,8 @@ pub fn shell(variables: &[(&str, Text)], dialect: Dialect) -> Text {
     })
 }
 
-/// `KEY=VALUE` lines without quotes, as scripts and `docker --env-file` read them. No value of a session holds a line break: STS's tokens are base64.
+/// `KEY=VALUE` lines without quotes, as scripts and `docker --env-file` read them. No value of a
+/// session holds a line break: STS's tokens are base64.
 pub fn key_lines(pairs: &[(&str, Text)]) -> Text {
     lines(pairs, |out, name, value| push_all(out, &[name, "=", value]))
 }
