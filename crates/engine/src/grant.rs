@@ -7,10 +7,8 @@ mod auth;
 mod external_secret;
 mod generator_ref;
 mod parameters;
-mod pattern;
 mod placeholder;
 mod registry_token;
-mod replacement;
 mod rewrite;
 mod session_token;
 
@@ -20,11 +18,8 @@ pub use auth::{Auth, KeyRef, KeysRef, ServiceAccountRef};
 pub use external_secret::{CreationPolicy, DeletionPolicy, Entry, ExternalSecret, Target};
 pub use generator_ref::{GeneratorKind, GeneratorRef};
 pub use parameters::{Parameters, check_policy_arn_count};
-pub use pattern::{InvalidPattern, Pattern};
 pub use placeholder::placeholder_in;
 pub use registry_token::RegistryTokenSpec;
-pub(crate) use replacement::Part;
-pub use replacement::Replacement;
 pub use rewrite::Rewrite;
 pub use session_token::SessionTokenSpec;
 

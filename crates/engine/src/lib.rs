@@ -26,6 +26,10 @@ pub mod request;
 
 pub mod fields;
 
+pub mod pattern;
+
+pub mod template;
+
 pub mod grant;
 
 pub mod plan;

@@ -2,8 +2,9 @@
 
 use serde_json::Value;
 
-use super::{Pattern, Replacement, placeholder, placeholder_in};
+use super::{placeholder, placeholder_in};
 use crate::fields::Fields;
+use crate::pattern::{Pattern, Replacement};
 use crate::violation::Violations;
 
 /// One step of renaming.

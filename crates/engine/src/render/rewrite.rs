@@ -7,7 +7,8 @@ use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory};
 
 use super::Text;
 use crate::error::Class;
-use crate::grant::{Part, Pattern, Replacement, Rewrite};
+use crate::grant::Rewrite;
+use crate::pattern::{Pattern, Replacement};
 
 /// The keys of one entry under their new names.
 pub struct Rewritten {
@@ -123,30 +124,14 @@ pub fn rewrite(keys: Vec<(String, Text)>, steps: &[Rewrite]) -> Result<Rewritten
     Ok(Rewritten { keys, warnings })
 }
 
-/// Go's `ReplaceAllString`; `None` if the result is longer than [`MAX_GROWTH`].
+/// The key's new name; `None` if it is longer than [`MAX_GROWTH`].
 fn replace_all(key: &str, source: &Pattern, target: &Replacement) -> Option<String> {
     let mut out = String::new();
-    let mut end = 0;
-    let mut push = |text: &str| {
-        out.push_str(text);
-        (out.len() <= MAX_GROWTH).then_some(())
-    };
-    for captures in source.regex().captures_iter(key) {
-        let found = captures.get(0)?;
-        push(key.get(end..found.start())?)?;
-        end = found.end();
-        for part in target.parts() {
-            match part {
-                Part::Literal(text) => push(text)?,
-                Part::Group(index) => {
-                    push(captures.get(*index).map_or("", |group| group.as_str()))?;
-                }
-                Part::Absent(_) => {}
-            }
-        }
-    }
-    push(key.get(end..)?)?;
-    Some(out)
+    let replaced = target.replace_all(source, key, |part| {
+        out.push_str(part);
+        if out.len() <= MAX_GROWTH { Ok(()) } else { Err(()) }
+    });
+    replaced.ok().map(|()| out)
 }
 
 /// ESO's rule, which knows letters and numbers of every script.

@@ -1,4 +1,4 @@
-//! `regexp.target`: what a match is replaced by, in the syntax of Go's `Regexp.Expand`.
+//! What a match is replaced by, in the syntax of Go's `Regexp.Expand`.
 //!
 //! Not the `regex` crate's own: Go ends a name without braces at the first character that is no
 //! letter or digit of any script, takes `$01` for a name, and leaves a malformed `$` as it is.
@@ -17,7 +17,7 @@ pub struct Replacement {
 
 /// A piece of a replacement.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) enum Part {
+enum Part {
     /// Text as it is.
     Literal(String),
     /// What the group of this index matched.
@@ -64,8 +64,29 @@ impl Replacement {
         })
     }
 
-    pub(crate) fn parts(&self) -> &[Part] {
-        &self.parts
+    /// Go's `ReplaceAllString`: gives the result to `push`, piece by piece, until that fails.
+    pub(crate) fn replace_all<E>(
+        &self,
+        pattern: &Pattern,
+        text: &str,
+        mut push: impl FnMut(&str) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut end = 0;
+        for captures in pattern.regex().captures_iter(text) {
+            let Some(found) = captures.get(0) else { continue };
+            push(text.get(end..found.start()).unwrap_or_default())?;
+            end = found.end();
+            for part in &self.parts {
+                match part {
+                    Part::Literal(literal) => push(literal)?,
+                    Part::Group(index) => {
+                        push(captures.get(*index).map_or("", |group| group.as_str()))?;
+                    }
+                    Part::Absent(_) => {}
+                }
+            }
+        }
+        push(text.get(end..).unwrap_or_default())
     }
 }
 

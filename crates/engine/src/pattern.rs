@@ -1,4 +1,4 @@
-//! `regexp.source`: a regular expression in Go's syntax (RE2).
+//! Regular expressions in Go's syntax (RE2), and what their matches are replaced by.
 //!
 //! The `regex` crate reads nearly the same language. Where the two differ the text is rewritten
 //! before it is compiled: `\d`, `\s`, `\w` and `\b` know ASCII alone, `\Q…\E` quotes, `[` in a class
@@ -8,12 +8,15 @@
 
 mod class;
 mod reader;
+mod replacement;
 
 use std::iter;
 
-use regex::Regex;
+use regex::{Regex, RegexBuilder};
 
 use reader::Reader;
+
+pub use replacement::Replacement;
 
 /// A regular expression that compiles.
 #[derive(Clone, Debug)]
@@ -48,7 +51,8 @@ impl Pattern {
             return Err(InvalidPattern { reason });
         }
         let translated = translate(text)?;
-        let regex = Regex::new(&translated).map_err(|error| InvalidPattern::from_regex(&error))?;
+        let built = RegexBuilder::new(&translated).size_limit(MAX_COMPILED).build();
+        let regex = built.map_err(|error| InvalidPattern::from_regex(&error))?;
         Ok(Self { text: text.to_owned(), regex })
     }
 
@@ -62,7 +66,7 @@ impl Pattern {
     }
 
     /// The names of its groups.
-    pub(super) fn group_names(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn group_names(&self) -> impl Iterator<Item = &str> {
         self.regex.capture_names().flatten()
     }
 
@@ -276,6 +280,9 @@ fn push_literal(out: &mut String, c: char) {
         out.extend(c.escape_unicode());
     }
 }
+
+/// A pattern of real keys takes some thousand bytes once compiled; time grows with them.
+const MAX_COMPILED: usize = 1024 * 1024;
 
 #[cfg(test)]
 mod tests {

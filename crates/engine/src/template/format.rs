@@ -1,0 +1,463 @@
+//! How Go's `fmt` writes values: `%v`, `printf`, quoted strings and fractions.
+
+use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory};
+
+use super::dates;
+use super::fault::Fault;
+use super::run::Buffer;
+use super::value::Value;
+
+type Written = Result<(), Fault>;
+
+/// A value as `%v` writes it.
+pub(super) fn print(buffer: &mut Buffer<'_>, value: &Value) -> Written {
+    verb(buffer, &Spec::plain('v'), value)
+}
+
+/// `fmt.Sprint`: a space stands between two values where neither is a string.
+pub(super) fn print_all(buffer: &mut Buffer<'_>, values: &[Value]) -> Written {
+    let mut was_text = true;
+    for (index, value) in values.iter().enumerate() {
+        let is_text = matches!(value, Value::Text(_));
+        if index > 0 && !is_text && !was_text {
+            buffer.push(b" ")?;
+        }
+        print(buffer, value)?;
+        was_text = is_text;
+    }
+    Ok(())
+}
+
+/// `fmt.Sprintln`: a space between all, and a line break.
+pub(super) fn print_line(buffer: &mut Buffer<'_>, values: &[Value]) -> Written {
+    for (index, value) in values.iter().enumerate() {
+        if index > 0 {
+            buffer.push(b" ")?;
+        }
+        print(buffer, value)?;
+    }
+    buffer.push(b"\n")
+}
+
+/// `fmt.Sprintf`.
+pub(super) fn print_formatted(
+    buffer: &mut Buffer<'_>,
+    format: &str,
+    values: &[Value],
+) -> Result<(), FormatError> {
+    let mut values = values.iter();
+    let mut rest = format;
+    while let Some((literal, after)) = rest.split_once('%') {
+        buffer.push(literal.as_bytes())?;
+        let (spec, after) = Spec::read(after)?;
+        rest = after;
+        match spec {
+            None => buffer.push(b"%!(NOVERB)")?,
+            Some(Spec { verb: '%', .. }) => buffer.push(b"%")?,
+            Some(spec) => match values.next() {
+                Some(value) => verb(buffer, &spec, value)?,
+                None => {
+                    buffer.push(b"%!")?;
+                    buffer.push_char(spec.verb)?;
+                    buffer.push(b"(MISSING)")?;
+                }
+            },
+        }
+    }
+    buffer.push(rest.as_bytes())?;
+    let mut is_first = true;
+    for value in values.by_ref() {
+        buffer.push(if is_first { b"%!(EXTRA " } else { b", " })?;
+        type_and_value(buffer, value)?;
+        is_first = false;
+    }
+    if !is_first {
+        buffer.push(b")")?;
+    }
+    Ok(())
+}
+
+/// Why a format cannot be followed.
+pub(super) enum FormatError {
+    /// It asks for what is not supported here.
+    Unsupported,
+    Fault(Fault),
+}
+
+impl From<Fault> for FormatError {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+/// One `%…` of a format.
+#[derive(Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "they are the flags of a format")]
+struct Spec {
+    verb: char,
+    minus: bool,
+    plus: bool,
+    space: bool,
+    sharp: bool,
+    zero: bool,
+    width: usize,
+    precision: Option<usize>,
+}
+
+impl Spec {
+    fn plain(verb: char) -> Self {
+        Self {
+            verb,
+            minus: false,
+            plus: false,
+            space: false,
+            sharp: false,
+            zero: false,
+            width: 0,
+            precision: None,
+        }
+    }
+
+    /// Reads what follows a `%`; nothing where the text ends before the verb.
+    fn read(text: &str) -> Result<(Option<Self>, &str), FormatError> {
+        let mut spec = Self::plain('v');
+        let mut rest = text;
+        while let Some(flag) = rest.chars().next().filter(|c| "-+ #0".contains(*c)) {
+            match flag {
+                '-' => spec.minus = true,
+                '+' => spec.plus = true,
+                ' ' => spec.space = true,
+                '#' => spec.sharp = true,
+                _ => spec.zero = true,
+            }
+            rest = rest.get(1..).unwrap_or_default();
+        }
+        if rest.starts_with(['*', '[']) {
+            return Err(FormatError::Unsupported);
+        }
+        (spec.width, rest) = count(rest)?;
+        if let Some(after) = rest.strip_prefix('.') {
+            if after.starts_with(['*', '[']) {
+                return Err(FormatError::Unsupported);
+            }
+            let (precision, after) = count(after)?;
+            (spec.precision, rest) = (Some(precision), after);
+        }
+        let mut characters = rest.chars();
+        let Some(verb) = characters.next() else { return Ok((None, rest)) };
+        spec.verb = verb;
+        Ok((Some(spec), characters.as_str()))
+    }
+
+    fn is_plain(&self) -> bool {
+        !(self.minus || self.plus || self.space || self.sharp || self.zero)
+            && self.width == 0
+            && self.precision.is_none()
+    }
+}
+
+/// The digits at the beginning, as a number up to Go's own bound of a million.
+fn count(text: &str) -> Result<(usize, &str), FormatError> {
+    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (digits, rest) = text.split_at(end);
+    if digits.is_empty() {
+        return Ok((0, rest));
+    }
+    match digits.parse() {
+        Ok(number) if number <= 1_000_000 => Ok((number, rest)),
+        _ => Err(FormatError::Unsupported),
+    }
+}
+
+fn verb(buffer: &mut Buffer<'_>, spec: &Spec, value: &Value) -> Written {
+    buffer.run.spend(4)?;
+    match value {
+        Value::Nil if spec.verb == 'v' => padded(buffer, spec, b"<nil>"),
+        Value::Nil => bad_verb(buffer, spec, value),
+        Value::Bool(flag) if matches!(spec.verb, 'v' | 't') => {
+            padded(buffer, spec, if *flag { b"true" } else { b"false" })
+        }
+        Value::Int(integer) | Value::Int64(integer) => whole(buffer, spec, *integer, value),
+        Value::Byte(byte) => whole(buffer, spec, i64::from(*byte), value),
+        Value::Float(float) => fraction(buffer, spec, *float, value),
+        Value::Text(text) => string(buffer, spec, text.as_bytes(), value),
+        Value::Texts(texts) => {
+            sequence(buffer, spec, texts.iter().map(|text| Value::Text(text.clone())))
+        }
+        Value::List(list) => sequence(buffer, spec, list.items.iter().cloned()),
+        Value::TextMap(map) => {
+            let pairs = map.iter().map(|(k, v)| (Value::Text(k.clone()), Value::Text(v.clone())));
+            entries(buffer, spec, pairs)
+        }
+        Value::Map(map) => {
+            let pairs = map.entries.iter().map(|(k, v)| (Value::Text(k.clone()), v.clone()));
+            entries(buffer, spec, pairs)
+        }
+        Value::Time(time) if matches!(spec.verb, 'v' | 's') => {
+            padded(buffer, spec, dates::format(time, dates::PRINTED).as_bytes())
+        }
+        Value::Bool(_) | Value::Time(_) => bad_verb(buffer, spec, value),
+    }
+}
+
+/// `%!d(string=hi)`
+fn bad_verb(buffer: &mut Buffer<'_>, spec: &Spec, value: &Value) -> Written {
+    buffer.push(b"%!")?;
+    buffer.push_char(spec.verb)?;
+    buffer.push(b"(")?;
+    type_and_value(buffer, value)?;
+    buffer.push(b")")
+}
+
+fn type_and_value(buffer: &mut Buffer<'_>, value: &Value) -> Written {
+    if !matches!(value, Value::Nil) {
+        buffer.push(value.type_name().as_bytes())?;
+        buffer.push(b"=")?;
+    }
+    print(buffer, value)
+}
+
+fn sequence(
+    buffer: &mut Buffer<'_>,
+    spec: &Spec,
+    items: impl Iterator<Item = Value>,
+) -> Written {
+    buffer.push(b"[")?;
+    for (index, item) in items.enumerate() {
+        if index > 0 {
+            buffer.push(b" ")?;
+        }
+        verb(buffer, spec, &item)?;
+    }
+    buffer.push(b"]")
+}
+
+fn entries(
+    buffer: &mut Buffer<'_>,
+    spec: &Spec,
+    pairs: impl Iterator<Item = (Value, Value)>,
+) -> Written {
+    buffer.push(b"map[")?;
+    for (index, (key, value)) in pairs.enumerate() {
+        if index > 0 {
+            buffer.push(b" ")?;
+        }
+        verb(buffer, spec, &key)?;
+        buffer.push(b":")?;
+        verb(buffer, spec, &value)?;
+    }
+    buffer.push(b"]")
+}
+
+fn whole(buffer: &mut Buffer<'_>, spec: &Spec, integer: i64, value: &Value) -> Written {
+    let magnitude = integer.unsigned_abs();
+    let (prefix, digits) = match spec.verb {
+        'v' | 'd' => ("", magnitude.to_string()),
+        'b' => ("0b", format!("{magnitude:b}")),
+        'o' => ("0", format!("{magnitude:o}")),
+        'x' => ("0x", format!("{magnitude:x}")),
+        'X' => ("0X", format!("{magnitude:X}")),
+        'c' => {
+            let c = u32::try_from(integer).ok().and_then(char::from_u32);
+            let c = c.unwrap_or(char::REPLACEMENT_CHARACTER);
+            return padded(buffer, spec, c.encode_utf8(&mut [0; 4]).as_bytes());
+        }
+        'q' => {
+            let c = u32::try_from(integer).ok().and_then(char::from_u32);
+            let c = c.unwrap_or(char::REPLACEMENT_CHARACTER);
+            let mut quoted = String::from("'");
+            push_quoted_char(&mut quoted, c, '\'');
+            quoted.push('\'');
+            return padded(buffer, spec, quoted.as_bytes());
+        }
+        _ => return bad_verb(buffer, spec, value),
+    };
+    let digits = match spec.precision {
+        Some(0) if integer == 0 => String::new(),
+        Some(precision) if digits.len() < precision => {
+            if precision > super::run::MAX_BYTES {
+                return Err(super::run::OVER_SIZE);
+            }
+            format!("{digits:0>precision$}")
+        }
+        _ => digits,
+    };
+    let prefix = if spec.sharp { prefix } else { "" };
+    number(buffer, spec, integer < 0, &format!("{prefix}{digits}"))
+}
+
+fn fraction(buffer: &mut Buffer<'_>, spec: &Spec, float: f64, value: &Value) -> Written {
+    let magnitude = float.abs();
+    let precision = spec.precision.unwrap_or(6).min(400);
+    let text = match spec.verb {
+        _ if !float.is_finite() => return bad_verb(buffer, spec, value),
+        'v' | 'g' if spec.precision.is_none() => shortest(magnitude, false),
+        'f' | 'F' => format!("{magnitude:.precision$}"),
+        'e' => {
+            let text = format!("{magnitude:.precision$e}");
+            let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+            format!("{mantissa}{}", exponent_of(exponent.parse().unwrap_or_default()))
+        }
+        _ => return bad_verb(buffer, spec, value),
+    };
+    number(buffer, spec, float.is_sign_negative(), &text)
+}
+
+/// A number with its sign; zeros stand between the two.
+fn number(buffer: &mut Buffer<'_>, spec: &Spec, is_negative: bool, digits: &str) -> Written {
+    let sign = match (is_negative, spec.plus, spec.space) {
+        (true, ..) => "-",
+        (false, true, _) => "+",
+        (false, false, true) => " ",
+        (false, false, false) => "",
+    };
+    let room = spec.width.saturating_sub(sign.len() + digits.len());
+    let is_whole = !digits.contains(['.', 'e']);
+    let pads_zeros = spec.zero && !spec.minus && !(is_whole && spec.precision.is_some());
+    if !pads_zeros && !spec.minus {
+        buffer.push_repeated(b' ', room)?;
+    }
+    buffer.push(sign.as_bytes())?;
+    if pads_zeros {
+        buffer.push_repeated(b'0', room)?;
+    }
+    buffer.push(digits.as_bytes())?;
+    if spec.minus { buffer.push_repeated(b' ', room) } else { Ok(()) }
+}
+
+fn string(buffer: &mut Buffer<'_>, spec: &Spec, bytes: &[u8], value: &Value) -> Written {
+    match spec.verb {
+        'v' | 's' if spec.is_plain() => buffer.push(bytes),
+        'v' | 's' => padded(buffer, spec, cut(bytes, spec.precision)),
+        'q' => {
+            let mut inner = buffer.run.buffer();
+            quote(&mut inner, cut(bytes, spec.precision))?;
+            let quoted = inner.finish();
+            padded(buffer, &Spec { precision: None, ..*spec }, &quoted)
+        }
+        'x' | 'X' => {
+            let digits: &[u8; 16] =
+                if spec.verb == 'x' { b"0123456789abcdef" } else { b"0123456789ABCDEF" };
+            let mut inner = buffer.run.buffer();
+            for byte in bytes {
+                for nibble in [byte >> 4, byte & 0xf] {
+                    inner.push(digits.get(usize::from(nibble)).map(std::slice::from_ref).unwrap_or_default())?;
+                }
+            }
+            let text = inner.finish();
+            padded(buffer, spec, &text)
+        }
+        _ => bad_verb(buffer, spec, value),
+    }
+}
+
+/// The first characters of a string.
+fn cut(bytes: &[u8], characters: Option<usize>) -> &[u8] {
+    let Some(most) = characters else { return bytes };
+    let mut end = 0;
+    let mut count = 0;
+    for chunk in bytes.utf8_chunks() {
+        let widths = chunk.valid().chars().map(char::len_utf8);
+        for width in widths.chain(chunk.invalid().iter().map(|_| 1)) {
+            if count == most {
+                return bytes.get(..end).unwrap_or(bytes);
+            }
+            count += 1;
+            end += width;
+        }
+    }
+    bytes
+}
+
+fn padded(buffer: &mut Buffer<'_>, spec: &Spec, bytes: &[u8]) -> Written {
+    let characters: usize = bytes
+        .utf8_chunks()
+        .map(|chunk| chunk.valid().chars().count() + chunk.invalid().len())
+        .sum();
+    let room = spec.width.saturating_sub(characters);
+    let filler = if spec.zero && !spec.minus { b'0' } else { b' ' };
+    if !spec.minus {
+        buffer.push_repeated(filler, room)?;
+    }
+    buffer.push(bytes)?;
+    if spec.minus { buffer.push_repeated(filler, room) } else { Ok(()) }
+}
+
+/// Go's `strconv.Quote`.
+pub(super) fn quote(buffer: &mut Buffer<'_>, bytes: &[u8]) -> Written {
+    buffer.push(b"\"")?;
+    let mut piece = String::new();
+    for chunk in bytes.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            if c.is_ascii_graphic() && c != '"' && c != '\\' || c == ' ' {
+                buffer.push_char(c)?;
+                continue;
+            }
+            piece.clear();
+            push_quoted_char(&mut piece, c, '"');
+            buffer.push(piece.as_bytes())?;
+        }
+        for byte in chunk.invalid() {
+            buffer.push(format!("\\x{byte:02x}").as_bytes())?;
+        }
+    }
+    buffer.push(b"\"")
+}
+
+fn push_quoted_char(out: &mut String, c: char, quote: char) {
+    match c {
+        '\x07' => out.push_str("\\a"),
+        '\x08' => out.push_str("\\b"),
+        '\x0c' => out.push_str("\\f"),
+        '\n' => out.push_str("\\n"),
+        '\r' => out.push_str("\\r"),
+        '\t' => out.push_str("\\t"),
+        '\x0b' => out.push_str("\\v"),
+        '\\' => out.push_str("\\\\"),
+        c if c == quote => out.extend(['\\', c]),
+        c if is_printable(c) => out.push(c),
+        c if c < ' ' || c == '\x7f' => out.push_str(&format!("\\x{:02x}", u32::from(c))),
+        c if u32::from(c) < 0x1_0000 => out.push_str(&format!("\\u{:04x}", u32::from(c))),
+        c => out.push_str(&format!("\\U{:08x}", u32::from(c))),
+    }
+}
+
+/// Go's `unicode.IsPrint`.
+pub(super) fn is_printable(c: char) -> bool {
+    let group = c.general_category_group();
+    c == ' '
+        || matches!(
+            group,
+            GeneralCategoryGroup::Letter
+                | GeneralCategoryGroup::Mark
+                | GeneralCategoryGroup::Number
+                | GeneralCategoryGroup::Punctuation
+                | GeneralCategoryGroup::Symbol
+        )
+}
+
+/// Go's `strconv.FormatFloat` with format `g` and the fewest digits; `single` as a `float32`.
+pub(super) fn shortest(float: f64, single: bool) -> String {
+    if float.is_nan() {
+        return "NaN".to_owned();
+    }
+    if float.is_infinite() {
+        return if float > 0.0 { "+Inf" } else { "-Inf" }.to_owned();
+    }
+    #[expect(clippy::cast_possible_truncation, clippy::as_conversions, reason = "a float32 is meant")]
+    let scientific = if single { format!("{:e}", float as f32) } else { format!("{float:e}") };
+    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or_default();
+    // Go decides by six digits where it writes the fewest.
+    if (-4..6).contains(&exponent) {
+        #[expect(clippy::cast_possible_truncation, clippy::as_conversions, reason = "a float32 is meant")]
+        return if single { format!("{}", float as f32) } else { format!("{float}") };
+    }
+    format!("{mantissa}{}", exponent_of(exponent))
+}
+
+/// At least two digits, as Go writes an exponent.
+fn exponent_of(exponent: i32) -> String {
+    let sign = if exponent < 0 { '-' } else { '+' };
+    format!("e{sign}{:02}", exponent.abs())
+}

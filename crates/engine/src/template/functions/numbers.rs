@@ -1,0 +1,115 @@
+//! Functions of numbers and times.
+
+use jiff::{Timestamp, Zoned};
+
+use super::{Arguments, Called};
+use crate::template::value::{Text, Value};
+use crate::template::{dates, literals};
+
+pub(super) fn int(a: Arguments<'_>) -> Called {
+    Ok(Value::Int(integer(a.value(0))))
+}
+
+pub(super) fn int64(a: Arguments<'_>) -> Called {
+    Ok(Value::Int64(integer(a.value(0))))
+}
+
+pub(super) fn atoi(a: Arguments<'_>) -> Called {
+    let text = a.text(0)?;
+    let number = std::str::from_utf8(text.as_bytes()).ok().and_then(|text| text.parse().ok());
+    Ok(Value::Int(number.unwrap_or_default()))
+}
+
+pub(super) fn add(a: Arguments<'_>) -> Called {
+    Ok(Value::Int64(a.values.iter().map(integer).fold(0, i64::wrapping_add)))
+}
+
+pub(super) fn sub(a: Arguments<'_>) -> Called {
+    Ok(Value::Int64(integer(a.value(0)).wrapping_sub(integer(a.value(1)))))
+}
+
+pub(super) fn mul(a: Arguments<'_>) -> Called {
+    Ok(Value::Int64(a.values.iter().map(integer).fold(1, i64::wrapping_mul)))
+}
+
+pub(super) fn div(a: Arguments<'_>) -> Called {
+    match integer(a.value(1)) {
+        0 => Err("integer divide by zero".into()),
+        divisor => Ok(Value::Int64(integer(a.value(0)).wrapping_div(divisor))),
+    }
+}
+
+/// A whole number of anything, 0 where it is none: as sprig reads it, `010` is 8.
+fn integer(value: &Value) -> i64 {
+    match value {
+        Value::Int(integer) | Value::Int64(integer) => *integer,
+        Value::Byte(byte) => i64::from(*byte),
+        #[expect(clippy::cast_possible_truncation, clippy::as_conversions, reason = "as Go converts")]
+        Value::Float(float) => *float as i64,
+        Value::Bool(flag) => i64::from(*flag),
+        Value::Text(text) => std::str::from_utf8(text.as_bytes())
+            .ok()
+            .and_then(|text| literals::integer(without_zero_fraction(text)))
+            .unwrap_or_default(),
+        _ => 0,
+    }
+}
+
+/// `12.00` is 12.
+fn without_zero_fraction(text: &str) -> &str {
+    match text.rsplit_once('.') {
+        Some((whole, fraction)) if !fraction.is_empty() && fraction.bytes().all(|b| b == b'0') => {
+            whole
+        }
+        _ => text,
+    }
+}
+
+pub(super) fn now(a: Arguments<'_>) -> Called {
+    Ok(Value::Time(Box::new(dates::in_zone(a.now, "UTC"))))
+}
+
+pub(super) fn date(a: Arguments<'_>) -> Called {
+    written(&a, "Local")
+}
+
+pub(super) fn date_in_zone(a: Arguments<'_>) -> Called {
+    let zone = a.text(2)?;
+    written(&a, &zone.to_str())
+}
+
+/// A time, or seconds since 1970; anything else is now, as sprig has it.
+fn written(a: &Arguments<'_>, zone: &str) -> Called {
+    let moment = match a.value(1) {
+        Value::Int(seconds) | Value::Int64(seconds) => {
+            Timestamp::from_second(*seconds).map_err(|_| "the year is out of range")?
+        }
+        Value::Time(time) => time.timestamp(),
+        _ => a.now,
+    };
+    let layout = a.text(0)?;
+    let text = dates::format(&dates::in_zone(moment, zone), &layout.to_str());
+    Ok(Value::Text(Text::from(text.as_str())))
+}
+
+pub(super) fn unix_epoch(a: Arguments<'_>) -> Called {
+    let seconds = time(&a, 0)?.timestamp().as_second();
+    Ok(Value::Text(Text::from(seconds.to_string().as_str())))
+}
+
+/// A duration that cannot be read changes nothing, as sprig has it.
+pub(super) fn date_modify(a: Arguments<'_>) -> Called {
+    let (text, time) = (a.text(0)?, time(&a, 1)?);
+    let moved = match dates::duration(&text.to_str()) {
+        Some(duration) => time.checked_add(duration).map_err(|_| "the year is out of range")?,
+        None => time.clone(),
+    };
+    Ok(Value::Time(Box::new(moved)))
+}
+
+fn time<'a>(a: &'a Arguments<'_>, index: usize) -> Result<&'a Zoned, super::Problem> {
+    match a.value(index) {
+        Value::Time(time) => Ok(time),
+        other => Err(super::wrong("time.Time", other)),
+    }
+}

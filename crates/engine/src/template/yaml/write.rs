@@ -1,0 +1,401 @@
+//! From values to YAML, laid out as go-yaml 2 does it: no line break at the end.
+
+use std::borrow::Cow;
+use std::cmp::Ordering;
+
+use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory};
+
+use super::resolve::{Scalar, resolve};
+use crate::template::dates;
+use crate::template::fault::Fault;
+use crate::template::format::shortest;
+use crate::template::run::Buffer;
+use crate::template::value::{Text, Value};
+
+type Written = Result<(), Fault>;
+
+/// Writes a value; nothing where it holds what ESO could not write.
+pub(in crate::template) fn write(buffer: &mut Buffer<'_>, value: &Value) -> Written {
+    if !is_writable(buffer, value)? {
+        return Ok(());
+    }
+    let mut writer = Writer { buffer, column: 0 };
+    match collection(value) {
+        Some(_) => writer.block(value, 0),
+        None => writer.scalar(value, STEP),
+    }
+}
+
+/// ESO writes by way of JSON, which has no number without end, and reads that as YAML, which takes
+/// no control character as it is.
+fn is_writable(buffer: &mut Buffer<'_>, value: &Value) -> Result<bool, Fault> {
+    buffer.run.spend(1 + value.len().unwrap_or_default())?;
+    let is_text = |text: &Text| {
+        text.to_str().chars().all(|c| c == '\u{85}' || c < ' ' || !matches!(c, '\u{7f}'..='\u{9f}'))
+    };
+    match value {
+        Value::Float(float) => Ok(float.is_finite()),
+        Value::Text(text) => Ok(is_text(text)),
+        Value::Texts(texts) => Ok(texts.iter().all(is_text)),
+        Value::TextMap(map) => Ok(map.iter().all(|(key, text)| is_text(key) && is_text(text))),
+        Value::List(list) => all_writable(buffer, list.items.iter()),
+        Value::Map(map) => {
+            Ok(map.entries.keys().all(is_text) && all_writable(buffer, map.entries.values())?)
+        }
+        _ => Ok(true),
+    }
+}
+
+fn all_writable<'a>(
+    buffer: &mut Buffer<'_>,
+    values: impl Iterator<Item = &'a Value>,
+) -> Result<bool, Fault> {
+    for value in values {
+        if !is_writable(buffer, value)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// A list or map that is not empty.
+enum Collection<'a> {
+    Sequence(Vec<Cow<'a, Value>>),
+    Mapping(Vec<(&'a Text, Cow<'a, Value>)>),
+}
+
+fn collection(value: &Value) -> Option<Collection<'_>> {
+    let text = |text: &Text| Cow::Owned(Value::Text(text.clone()));
+    match value {
+        Value::Texts(texts) if !texts.is_empty() => {
+            Some(Collection::Sequence(texts.iter().map(text).collect()))
+        }
+        Value::List(list) if !list.items.is_empty() => {
+            Some(Collection::Sequence(list.items.iter().map(Cow::Borrowed).collect()))
+        }
+        Value::TextMap(map) if !map.is_empty() => {
+            Some(sorted(map.iter().map(|(key, value)| (key, text(value)))))
+        }
+        Value::Map(map) if !map.entries.is_empty() => {
+            Some(sorted(map.entries.iter().map(|(key, value)| (key, Cow::Borrowed(value)))))
+        }
+        _ => None,
+    }
+}
+
+fn sorted<'a>(entries: impl Iterator<Item = (&'a Text, Cow<'a, Value>)>) -> Collection<'a> {
+    let mut entries: Vec<_> = entries.collect();
+    entries.sort_by(|(a, _), (b, _)| natural(&a.to_str(), &b.to_str()));
+    Collection::Mapping(entries)
+}
+
+struct Writer<'b, 'r> {
+    buffer: &'b mut Buffer<'r>,
+    /// Characters of this line.
+    column: usize,
+}
+
+impl Writer<'_, '_> {
+    fn put(&mut self, text: &str) -> Written {
+        self.column += text.chars().count();
+        self.buffer.push(text.as_bytes())
+    }
+
+    fn line(&mut self, indent: usize) -> Written {
+        self.buffer.push(b"\n")?;
+        self.buffer.push_repeated(b' ', indent)?;
+        self.column = indent;
+        Ok(())
+    }
+
+    /// A list or map whose first line begins here; the others begin at `indent`.
+    fn block(&mut self, value: &Value, indent: usize) -> Written {
+        match collection(value) {
+            Some(Collection::Sequence(items)) => {
+                for (index, item) in items.iter().enumerate() {
+                    if index > 0 {
+                        self.line(indent)?;
+                    }
+                    self.put("- ")?;
+                    match collection(item) {
+                        Some(_) => self.block(item, indent + STEP)?,
+                        None => self.scalar(item, indent + STEP)?,
+                    }
+                }
+            }
+            Some(Collection::Mapping(entries)) => {
+                for (index, (key, value)) in entries.iter().enumerate() {
+                    if index > 0 {
+                        self.line(indent)?;
+                    }
+                    self.key(key)?;
+                    match collection(value) {
+                        None => {
+                            self.put(" ")?;
+                            self.scalar(value, indent + STEP)?;
+                        }
+                        // A list stands below its key, not further in.
+                        Some(Collection::Sequence(_)) => {
+                            self.line(indent)?;
+                            self.block(value, indent)?;
+                        }
+                        Some(Collection::Mapping(_)) => {
+                            self.line(indent + STEP)?;
+                            self.block(value, indent + STEP)?;
+                        }
+                    }
+                }
+            }
+            None => self.scalar(value, indent)?,
+        }
+        Ok(())
+    }
+
+    fn key(&mut self, key: &Text) -> Written {
+        self.text(&key.to_str(), 0, true)?;
+        self.put(":")
+    }
+
+    fn scalar(&mut self, value: &Value, indent: usize) -> Written {
+        match value {
+            Value::Nil => self.put("null"),
+            Value::Bool(flag) => self.put(if *flag { "true" } else { "false" }),
+            Value::Int(integer) | Value::Int64(integer) => self.put(&integer.to_string()),
+            Value::Byte(byte) => self.put(&byte.to_string()),
+            Value::Float(float) => self.put(&number(*float)),
+            Value::Text(text) => self.text(&text.to_str(), indent, false),
+            Value::Time(time) => self.text(&dates::format(time, dates::RFC_3339), indent, false),
+            Value::Texts(_) | Value::List(_) => self.put("[]"),
+            Value::TextMap(_) | Value::Map(_) => self.put("{}"),
+        }
+    }
+
+    fn text(&mut self, text: &str, indent: usize, is_key: bool) -> Written {
+        let shape = Shape::of(text);
+        let is_text = matches!(resolve(text), Scalar::Text) && !is_base_60(text);
+        if text.contains('\n') {
+            return if shape.block && !is_key {
+                self.literal(text, indent)
+            } else {
+                self.double_quoted(text, indent, is_key)
+            };
+        }
+        if !is_text {
+            return self.double_quoted(text, indent, is_key);
+        }
+        if shape.plain {
+            self.folded(text, indent, is_key, false)
+        } else if shape.single {
+            self.put("'")?;
+            self.folded(text, indent, is_key, true)?;
+            self.put("'")
+        } else {
+            self.double_quoted(text, indent, is_key)
+        }
+    }
+
+    /// Breaks at a space beyond the width, where that can be read back.
+    fn folded(&mut self, text: &str, indent: usize, is_key: bool, is_quoted: bool) -> Written {
+        let mut was_space = false;
+        let mut characters = text.char_indices().peekable();
+        while let Some((index, c)) = characters.next() {
+            let next = characters.peek().map(|(_, c)| *c);
+            let is_inside = !is_quoted || (index > 0 && next.is_some());
+            if c == ' '
+                && !is_key
+                && !was_space
+                && self.column > WIDTH
+                && is_inside
+                && next != Some(' ')
+            {
+                self.line(indent)?;
+            } else if c == '\'' && is_quoted {
+                self.put("''")?;
+            } else {
+                self.put(c.encode_utf8(&mut [0; 4]))?;
+            }
+            was_space = c == ' ';
+        }
+        Ok(())
+    }
+
+    fn double_quoted(&mut self, text: &str, indent: usize, is_key: bool) -> Written {
+        self.put("\"")?;
+        let mut was_space = false;
+        let mut characters = text.char_indices().peekable();
+        while let Some((index, c)) = characters.next() {
+            let next = characters.peek().map(|(_, c)| *c);
+            if c == ' '
+                && !is_key
+                && !was_space
+                && self.column > WIDTH
+                && index > 0
+                && next.is_some()
+            {
+                self.line(indent)?;
+                if next == Some(' ') {
+                    self.put("\\")?;
+                }
+            } else {
+                self.put(&escaped(c))?;
+            }
+            was_space = c == ' ';
+        }
+        self.put("\"")
+    }
+
+    /// `|` with each line as it is.
+    fn literal(&mut self, text: &str, indent: usize) -> Written {
+        self.put("|")?;
+        if text.starts_with([' ', '\n', '\r', '\u{85}', '\u{2028}', '\u{2029}']) {
+            self.put("2")?;
+        }
+        let body = text.strip_suffix('\n');
+        self.put(match body {
+            None => "-",
+            Some(body) if body.is_empty() || body.ends_with('\n') => "+",
+            Some(_) => "",
+        })?;
+        for line in body.unwrap_or(text).split('\n') {
+            self.line(if line.is_empty() { 0 } else { indent })?;
+            self.put(line)?;
+        }
+        Ok(())
+    }
+}
+
+/// In which forms a text can be written.
+struct Shape {
+    plain: bool,
+    single: bool,
+    block: bool,
+}
+
+impl Shape {
+    fn of(text: &str) -> Self {
+        let is_break = |c: char| matches!(c, '\n' | '\r' | '\u{85}' | '\u{2028}' | '\u{2029}');
+        let is_blank = |c: Option<char>| {
+            c.is_none_or(|c| matches!(c, ' ' | '\t' | '\0') || is_break(c))
+        };
+        let mut indicators = text.starts_with("---") || text.starts_with("...");
+        let (mut special, mut breaks) = (false, false);
+        let (mut break_space, mut space_break) = (false, false);
+        let mut before = None;
+        let mut characters = text.chars().peekable();
+        while let Some(c) = characters.next() {
+            let next_is_blank = is_blank(characters.peek().copied());
+            indicators |= match (before, c) {
+                (
+                    None,
+                    '#' | ',' | '[' | ']' | '{' | '}' | '&' | '*' | '!' | '|' | '>' | '\'' | '"' | '%'
+                    | '@' | '`',
+                ) => true,
+                (None, '?' | ':' | '-') => next_is_blank,
+                (Some(_), ':') => next_is_blank,
+                (Some(_), '#') => is_blank(before),
+                _ => false,
+            };
+            special |= !is_printable(c);
+            breaks |= is_break(c);
+            break_space |= c == ' ' && before.is_some_and(is_break);
+            space_break |= is_break(c) && before == Some(' ');
+            before = Some(c);
+        }
+        let is_edge = |c: Option<char>| c.is_some_and(|c| c == ' ' || is_break(c));
+        let has_edges = is_edge(text.chars().next()) || is_edge(text.chars().next_back());
+        let odd = space_break || special;
+        Self {
+            plain: !(odd || breaks || break_space || indicators || has_edges),
+            single: !(odd || break_space),
+            block: !(odd || text.ends_with(' ')),
+        }
+    }
+}
+
+/// What go-yaml writes as it is: of the astral planes nothing.
+fn is_printable(c: char) -> bool {
+    matches!(c, '\n' | ' '..='~' | '\u{a0}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}') && c != '\u{feff}'
+}
+
+fn escaped(c: char) -> String {
+    match c {
+        '\0' => "\\0".to_owned(),
+        '\u{7}' => "\\a".to_owned(),
+        '\u{8}' => "\\b".to_owned(),
+        '\t' => "\\t".to_owned(),
+        '\n' => "\\n".to_owned(),
+        '\u{b}' => "\\v".to_owned(),
+        '\u{c}' => "\\f".to_owned(),
+        '\r' => "\\r".to_owned(),
+        '\u{1b}' => "\\e".to_owned(),
+        '"' => "\\\"".to_owned(),
+        '\\' => "\\\\".to_owned(),
+        '\u{85}' => "\\N".to_owned(),
+        '\u{a0}' => "\\_".to_owned(),
+        '\u{2028}' => "\\L".to_owned(),
+        '\u{2029}' => "\\P".to_owned(),
+        c if is_printable(c) => c.to_string(),
+        c => match u32::from(c) {
+            code @ ..=0xff => format!("\\x{code:02X}"),
+            code @ ..=0xffff => format!("\\u{code:04X}"),
+            code => format!("\\U{code:08X}"),
+        },
+    }
+}
+
+/// `1:30:00`, a number to other readers of YAML 1.1.
+fn is_base_60(text: &str) -> bool {
+    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let mut parts = unsigned.split(':');
+    let is_first = parts.next().is_some_and(|first| {
+        first.starts_with(|c: char| c.is_ascii_digit())
+            && first.bytes().all(|b| b.is_ascii_digit() || b == b'_')
+    });
+    let rest: Vec<&str> = parts.collect();
+    let is_sixtieth = |text: &str| {
+        (1..=2).contains(&text.len()) && text.parse().is_ok_and(|number: u8| number < 60)
+    };
+    let Some((last, middle)) = rest.split_last() else { return false };
+    let last_whole = last.split_once('.').map_or(*last, |(whole, _)| whole);
+    let is_fraction = last.split_once('.').is_none_or(|(_, fraction)| {
+        fraction.bytes().all(|b| b.is_ascii_digit() || b == b'_')
+    });
+    is_first && middle.iter().all(|part| is_sixtieth(part)) && is_sixtieth(last_whole) && is_fraction
+}
+
+/// A number as it comes back from JSON: whole ones without a point.
+fn number(float: f64) -> String {
+    let whole = format!("{float}");
+    let is_whole = !whole.contains('.') && (whole.parse::<i64>().is_ok() || whole.parse::<u64>().is_ok());
+    if is_whole { whole } else { shortest(float, false) }
+}
+
+/// The order of go-yaml's keys: numbers within them count as numbers.
+fn natural(a: &str, b: &str) -> Ordering {
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    let differs = a.iter().zip(&b).position(|(a, b)| a != b);
+    let Some(at) = differs else { return a.len().cmp(&b.len()) };
+    let (Some(one), Some(other)) = (a.get(at), b.get(at)) else { return Ordering::Equal };
+    let is_letter = |c: &char| c.general_category_group() == GeneralCategoryGroup::Letter;
+    match (is_letter(one), is_letter(other)) {
+        (true, true) => return one.cmp(other),
+        (true, false) => return Ordering::Greater,
+        (false, true) => return Ordering::Less,
+        (false, false) => {}
+    }
+    let is_zero_within = (*one == '0' || *other == '0')
+        && a.get(..at).unwrap_or_default().iter().rev().take_while(|c| c.is_ascii_digit()).any(|c| *c != '0');
+    let first = u64::from(is_zero_within);
+    let run = |text: &[char]| {
+        let digits = text.get(at..).unwrap_or_default().iter().map_while(|c| c.to_digit(10));
+        digits.fold((first, at), |(number, end), digit| {
+            (number.wrapping_mul(10).wrapping_add(u64::from(digit)), end + 1)
+        })
+    };
+    run(&a).cmp(&run(&b)).then(one.cmp(other))
+}
+
+/// How much further in each level stands.
+const STEP: usize = 2;
+/// Where lines are broken, at the next space.
+const WIDTH: usize = 80;
