@@ -182,6 +182,26 @@ impl<'a> Fields<'a> {
     }
 }
 
+/// The value of that name among those of a fixed list.
+///
+/// # Errors
+///
+/// A sentence that names them all.
+pub(crate) fn one_of<T: Copy>(
+    word: &str,
+    all: impl IntoIterator<Item = T>,
+    name: fn(T) -> &'static str,
+) -> Result<T, String> {
+    let mut known = Vec::new();
+    for value in all {
+        if name(value) == word {
+            return Ok(value);
+        }
+        known.push(name(value));
+    }
+    Err(format!("must be one of {}, is '{}'", known.join(", "), shown(word)))
+}
+
 /// Says what a value is and what it should be, never the value itself.
 struct WrongType<'a> {
     wanted: &'static str,

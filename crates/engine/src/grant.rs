@@ -6,10 +6,12 @@
 mod auth;
 mod external_secret;
 mod generator_ref;
+mod object_names;
 mod parameters;
 mod placeholder;
 mod registry_token;
 mod rewrite;
+mod secret_template;
 mod session_token;
 
 use serde_json::Value;
@@ -17,10 +19,17 @@ use serde_json::Value;
 pub use auth::{Auth, KeyRef, KeysRef, ServiceAccountRef};
 pub use external_secret::{CreationPolicy, DeletionPolicy, Entry, ExternalSecret, Target};
 pub use generator_ref::{GeneratorKind, GeneratorRef};
+pub use object_names::check_name;
+pub(crate) use object_names::{is_data_key, is_label_value, is_qualified_name};
 pub use parameters::{Parameters, check_policy_arn_count};
 pub use placeholder::placeholder_in;
 pub use registry_token::RegistryTokenSpec;
 pub use rewrite::Rewrite;
+pub(crate) use secret_template::{RESERVED, parse_hint};
+pub use secret_template::{
+    Decoding, MergePolicy, SecretTemplate, TemplateFrom, TemplateItem, TemplateRef, TemplateScope,
+    TemplateTarget,
+};
 pub use session_token::SessionTokenSpec;
 
 use crate::arn::{Dialect, RoleArn};
@@ -296,21 +305,6 @@ fn read_metadata(top: &mut Fields<'_>, violations: &mut Violations) -> Option<(S
         violations.push("metadata.namespace", "must be at most 63 characters without a dot");
     }
     Some((name?.to_owned(), namespace.to_owned()))
-}
-
-/// The name of an object, as Kubernetes allows it.
-pub fn check_name(path: &str, name: Option<&str>, violations: &mut Violations) {
-    let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.".contains(c);
-    let edge = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-    let is_legal = |name: &str| {
-        name.len() <= 253
-            && name.chars().all(inner)
-            && name.starts_with(edge)
-            && name.ends_with(edge)
-    };
-    if name.is_some_and(|name| !is_legal(name)) {
-        violations.push(path, "must be 1 to 253 lower-case letters, digits, - or .");
-    }
 }
 
 /// Required, but `""` leaves it to the environment.

@@ -5,33 +5,48 @@
 //!
 //! ```
 //! use rolecall_engine::grant::ExternalSecret;
-//! use rolecall_engine::render::{SecretObject, Text, rewrite};
+//! use rolecall_engine::render::{Objects, Renderer, Text, rewrite};
 //! # use serde_json::json;
+//! # let now = jiff::Timestamp::UNIX_EPOCH;
 //! # let document = json!({"apiVersion": "external-secrets.io/v1", "kind": "ExternalSecret",
 //! #     "metadata": {"name": "reader"}, "spec": {"dataFrom": [{"sourceRef": {"generatorRef":
 //! #     {"kind": "STSSessionToken", "name": "g"}}, "rewrite": [
-//! #     {"regexp": {"source": "^expiration$", "target": "until"}}]}]}});
+//! #     {"regexp": {"source": "^expiration$", "target": "until"}}]}],
+//! #     "target": {"template": {"data": {"text": "until {{ .until }}"}}}}});
 //!
 //! let asked = ExternalSecret::read(&document)?;
+//! let renderer = Renderer::new(&asked, &Objects::default())?;
 //! let mut parts = Vec::new();
 //! for entry in &asked.entries {
 //!     // What the generator gave, by `output::generator_keys`.
 //!     let keys = vec![("expiration".to_owned(), Text::new("1767229200".to_owned()))];
-//!     parts.push(rewrite(keys, &entry.rewrites)?.keys);
+//!     parts.push(rewrite(keys, &entry.rewrites, now)?.keys);
 //! }
-//! let secret = SecretObject::new(&asked, parts);
-//! assert!(secret.data.contains_key("until"));
+//! let secret = renderer.render(parts, None, now)?.secret;
+//! assert_eq!(&**secret.data["text"], b"until 1767229200");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod error;
+mod existing;
 mod hash;
+mod objects;
+mod renderer;
 mod rewrite;
 mod secret;
 
 use zeroize::Zeroizing;
 
-pub use rewrite::{InvalidKey, RenderError, Rewritten, rewrite};
+pub use error::{Located, RenderError, RenderErrors, Shown};
+pub use existing::Existing;
+pub use hash::{field_manager, synced_resource_version};
+pub use objects::Objects;
+pub use renderer::{Rendered, Renderer};
+pub use rewrite::{InvalidKey, Rewritten, rewrite};
 pub use secret::SecretObject;
 
 /// Text that is zeroed when dropped.
 pub type Text = Zeroizing<String>;
+
+/// A value of a Secret: bytes that are zeroed when dropped.
+pub type Data = Zeroizing<Vec<u8>>;

@@ -36,11 +36,10 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use zeroize::Zeroizing;
 
-pub use fault::{Fault, Name, Origin, TemplateError};
+pub use fault::{Fault, MapError, Name, Origin, TemplateError};
 
 use run::Run;
 use tree::Tree;
-use yaml::StringMapError;
 
 /// A template that was parsed; cheap to clone.
 #[derive(Clone)]
@@ -53,7 +52,7 @@ struct Parsed {
 }
 
 impl Template {
-    /// The most bytes of a template: what a ConfigMap may hold.
+    /// The most bytes of a template: what a `ConfigMap` may hold.
     ///
     /// <https://kubernetes.io/docs/concepts/configuration/configmap/#motivation>
     pub const MAX_BYTES: usize = 1024 * 1024;
@@ -97,24 +96,6 @@ impl fmt::Debug for Template {
 /// A map of strings; its values are zeroed when dropped.
 pub type StringMap = BTreeMap<String, Zeroizing<Vec<u8>>>;
 
-/// Why a rendered text is no map of strings; tells nothing of the text.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum MapError {
-    /// It is no YAML.
-    #[error("invalid YAML")]
-    NotYaml,
-    /// It is a list or a single value.
-    #[error("is no map of keys to values")]
-    NotAMap,
-    /// One of its values is a list or a map.
-    #[error("has a value that is a list or a map")]
-    NotAString,
-    /// It is too much of a text.
-    #[error("{0}")]
-    TooMuch(Fault),
-}
-
 /// Reads a rendered text as a map of strings, by YAML 1.1: `yes` is `true`, `010` is `8`.
 ///
 /// # Errors
@@ -122,16 +103,9 @@ pub enum MapError {
 /// [`MapError`]
 pub fn string_map(text: &[u8]) -> Result<StringMap, MapError> {
     let text = std::str::from_utf8(text).map_err(|_| MapError::NotYaml)?;
-    match yaml::string_map(&mut Run::new(), text) {
-        Ok(Ok(map)) => Ok(map
-            .into_iter()
-            .map(|(key, value)| {
-                ((*key.to_str()).to_owned(), Zeroizing::new(value.as_bytes().to_vec()))
-            })
-            .collect()),
-        Ok(Err(StringMapError::NotYaml)) => Err(MapError::NotYaml),
-        Ok(Err(StringMapError::NotAMap)) => Err(MapError::NotAMap),
-        Ok(Err(StringMapError::NotAString)) => Err(MapError::NotAString),
-        Err(fault) => Err(MapError::TooMuch(fault)),
-    }
+    let map = yaml::string_map(&mut Run::new(), text)?;
+    let entry = |(key, value): (value::Text, value::Text)| {
+        ((*key.to_str()).to_owned(), Zeroizing::new(value.as_bytes().to_vec()))
+    };
+    Ok(map.into_iter().map(entry).collect())
 }

@@ -2,9 +2,10 @@
 
 use serde_json::Value;
 
-use super::{placeholder, placeholder_in};
+use super::{parse_hint, placeholder, placeholder_in};
 use crate::fields::Fields;
 use crate::pattern::{Pattern, Replacement};
+use crate::template::{Origin, Template};
 use crate::violation::Violations;
 
 /// One step of renaming.
@@ -18,6 +19,8 @@ pub enum Rewrite {
         /// What is put there.
         target: Replacement,
     },
+    /// `transform`: every key is what the template makes of it as `.value`.
+    Transform(Template),
 }
 
 impl Rewrite {
@@ -35,16 +38,30 @@ impl Rewrite {
         let regexp = step
             .object("regexp", violations)
             .and_then(|regexp| read_regexp(regexp, warnings, violations));
-        if step.value("transform").is_some() {
-            let hint = "regexp renames keys too";
-            violations.push_with_hint(step.path_of("transform"), "is not rendered yet", hint);
-        }
+        let transform = step
+            .object("transform", violations)
+            .and_then(|transform| read_transform(transform, violations));
         if step.value("merge").is_some() {
             let problem = "cannot work: the values must be JSON objects, and a generator's are not";
             violations.push(step.path_of("merge"), problem);
         }
         step.finish(violations, |_| None);
-        regexp
+        regexp.or(transform)
+    }
+}
+
+fn read_transform(mut transform: Fields<'_>, violations: &mut Violations) -> Option<Rewrite> {
+    let text = transform.required_text("template", violations);
+    let path = transform.path_of("template");
+    transform.finish(violations, |_| None);
+    match Template::parse(text?, Origin::Public) {
+        Ok(template) => Some(Rewrite::Transform(template)),
+        Err(error) => {
+            let hint = parse_hint(&error);
+            let hint = hint.unwrap_or_else(|| "AWS_{{ .value | upper }} is an example".to_owned());
+            violations.push_with_hint(path, format!("unable to parse template: {error}"), hint);
+            None
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use sha3::{Digest, Sha3_224};
 
-use super::Text;
+use super::Data;
 
 /// The value of the label `created-by` for the ExternalSecret of this name.
 pub(super) fn created_by(namespace: &str, name: &str) -> String {
@@ -15,7 +15,7 @@ pub(super) fn created_by(namespace: &str, name: &str) -> String {
 ///
 /// Over `map[` + each `key:[b0 b1 …]`, joined by a space + `]`: what Go prints of a map of bytes. It
 /// is fed piece by piece, so that no copy of a value is left behind.
-pub(super) fn of_data(data: &BTreeMap<String, Text>) -> String {
+pub(super) fn of_data(data: &BTreeMap<String, Data>) -> String {
     let mut hash = Sha3_224::new_with_prefix("map[");
     for (index, (key, value)) in data.iter().enumerate() {
         if index > 0 {
@@ -23,7 +23,7 @@ pub(super) fn of_data(data: &BTreeMap<String, Text>) -> String {
         }
         hash.update(key);
         hash.update(":[");
-        for (index, byte) in value.bytes().enumerate() {
+        for (index, byte) in value.iter().copied().enumerate() {
             if index > 0 {
                 hash.update(" ");
             }
@@ -34,6 +34,32 @@ pub(super) fn of_data(data: &BTreeMap<String, Text>) -> String {
         hash.update("]");
     }
     hexadecimal(hash.chain_update("]"))
+}
+
+/// The field manager of an ExternalSecret's Secrets.
+pub fn field_manager(name: &str) -> String {
+    const PREFIX: &str = "externalsecrets.external-secrets.io/";
+    /// <https://kubernetes.io/docs/reference/using-api/server-side-apply/#managers>
+    const MOST: usize = 63;
+    if PREFIX.len() + name.len() <= MOST {
+        return format!("{PREFIX}{name}");
+    }
+    format!("{PREFIX}sha3/{}", hexadecimal(Sha3_224::new_with_prefix(name)))
+}
+
+/// The value of `status.syncedResourceVersion`: what an ExternalSecret was when it was synced.
+pub fn synced_resource_version(
+    generation: i64,
+    labels: &BTreeMap<String, String>,
+    annotations: &BTreeMap<String, String>,
+) -> String {
+    let printed = |map: &BTreeMap<String, String>| {
+        let entries: Vec<String> = map.iter().map(|(key, value)| format!("{key}:{value}")).collect();
+        format!("map[{}]", entries.join(" "))
+    };
+    let (labels, annotations) = (printed(labels), printed(annotations));
+    let text = format!("{{annotations:{annotations} labels:{labels}}}");
+    format!("{generation}-{}", hexadecimal(Sha3_224::new_with_prefix(text)))
 }
 
 fn hexadecimal(hash: Sha3_224) -> String {
@@ -48,7 +74,7 @@ mod tests {
 
     #[track_caller]
     fn check(data: &[(&str, &str)], expected: &str) {
-        let data = data.iter().map(|(k, v)| ((*k).to_owned(), Text::new((*v).to_owned())));
+        let data = data.iter().map(|(k, v)| ((*k).to_owned(), Data::new(v.as_bytes().to_vec())));
         assert_eq!(of_data(&data.collect()), expected);
     }
 

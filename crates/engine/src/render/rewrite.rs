@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use jiff::Timestamp;
 use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory};
 
 use super::Text;
-use crate::error::Class;
-use crate::grant::Rewrite;
+use super::error::RenderError;
+use crate::grant::{Rewrite, is_data_key};
 use crate::pattern::{Pattern, Replacement};
 
 /// The keys of one entry under their new names.
@@ -23,40 +24,6 @@ impl fmt::Debug for Rewritten {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let keys: Vec<_> = self.keys.keys().collect();
         f.debug_struct("Rewritten").field("keys", &keys).field("warnings", &self.warnings).finish()
-    }
-}
-
-/// Why keys could not be renamed.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum RenderError {
-    /// A new name that no Secret may have.
-    #[error("invalid secret keys (TIP: use rewrite or conversionStrategy to change keys): {0}")]
-    InvalidKey(InvalidKey),
-    /// A name grew beyond all measure between two steps.
-    #[error(
-        "error applying rewrite to keys: failed rewrite operation[{step}]: a key grows beyond {MAX_GROWTH} bytes"
-    )]
-    Growth {
-        /// Which step, counted from 0.
-        step: usize,
-    },
-}
-
-impl RenderError {
-    /// A stable word for the error.
-    pub fn code(&self) -> &'static str {
-        self.class().code()
-    }
-
-    /// What kind of failure it is: the manifest is to be changed.
-    pub fn class(&self) -> Class {
-        Class::Configuration
-    }
-
-    /// What to do about it.
-    pub fn hint(&self) -> String {
-        "change rewrite[].regexp of this entry".to_owned()
     }
 }
 
@@ -92,16 +59,18 @@ pub enum InvalidKey {
 /// # Errors
 ///
 /// [`RenderError`], which names keys and never holds a value.
-pub fn rewrite(keys: Vec<(String, Text)>, steps: &[Rewrite]) -> Result<Rewritten, RenderError> {
+pub fn rewrite(
+    keys: Vec<(String, Text)>,
+    steps: &[Rewrite],
+    now: Timestamp,
+) -> Result<Rewritten, RenderError> {
     let mut warnings = Vec::new();
     let mut keys: BTreeMap<String, Text> = keys.into_iter().collect();
     for (index, step) in steps.iter().enumerate() {
-        let Rewrite::Regexp { source, target } = step;
         // Each new name with the old one and the value.
         let mut renamed: BTreeMap<String, (String, Text)> = BTreeMap::new();
         for (old, value) in keys {
-            let new =
-                replace_all(&old, source, target).ok_or(RenderError::Growth { step: index })?;
+            let new = new_name(&old, step, index, now)?;
             if let Some((lost, _)) = renamed.get(&new).filter(|_| !new.is_empty()) {
                 let (lost, old, new) = (visible(lost), visible(&old), visible(&new));
                 warnings.push(format!(
@@ -115,13 +84,33 @@ pub fn rewrite(keys: Vec<(String, Text)>, steps: &[Rewrite]) -> Result<Rewritten
     keys.remove("");
     for key in keys.keys() {
         check(key).map_err(RenderError::InvalidKey)?;
-        if !is_accepted_by_kubernetes(key) {
+        if !is_data_key(key) {
             warnings.push(format!(
                 "the key {key} is one that Kubernetes refuses: it takes A-Z a-z 0-9 - . _ alone, and neither '.' nor what begins '..'"
             ));
         }
     }
     Ok(Rewritten { keys, warnings })
+}
+
+/// What a step makes of a key.
+fn new_name(
+    old: &str,
+    step: &Rewrite,
+    index: usize,
+    now: Timestamp,
+) -> Result<String, RenderError> {
+    let growth = RenderError::Growth { step: index, most: MAX_GROWTH };
+    match step {
+        Rewrite::Regexp { source, target } => replace_all(old, source, target).ok_or(growth),
+        Rewrite::Transform(template) => {
+            let rendered = template
+                .render([("value", old.as_bytes())], now)
+                .map_err(|error| RenderError::Transform { step: index, error })?;
+            let new = String::from_utf8_lossy(&rendered).into_owned();
+            if new.len() > MAX_GROWTH { Err(growth) } else { Ok(new) }
+        }
+    }
 }
 
 /// The key's new name; `None` if it is longer than [`MAX_GROWTH`].
@@ -154,13 +143,6 @@ fn check(key: &str) -> Result<(), InvalidKey> {
         }
         None => Ok(()),
     }
-}
-
-/// The API server's rule for the keys of a Secret, beside their length.
-fn is_accepted_by_kubernetes(key: &str) -> bool {
-    key.chars().all(|c| c.is_ascii_alphanumeric() || "-._".contains(c))
-        && key != "."
-        && !key.starts_with("..")
 }
 
 /// A key without what cannot be seen.

@@ -8,8 +8,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde::ser::{Serialize, SerializeMap, SerializeStruct, Serializer};
 use zeroize::Zeroizing;
 
-use super::{Text, hash};
-use crate::grant::{CreationPolicy, ExternalSecret};
+use super::Data;
+use crate::grant::RESERVED;
 
 /// A Secret with its data.
 ///
@@ -29,41 +29,10 @@ pub struct SecretObject {
     pub labels: BTreeMap<String, String>,
     /// `metadata.annotations`.
     pub annotations: BTreeMap<String, String>,
+    /// `metadata.finalizers`.
+    pub finalizers: Vec<String>,
     /// The values, not encoded.
-    pub data: BTreeMap<String, Text>,
-}
-
-impl SecretObject {
-    /// Builds what `asked` asks for from the keys of all its entries; later keys win.
-    ///
-    /// Labels and annotations of the ExternalSecret are copied, as ESO does where there is no
-    /// template; those under `reconcile.external-secrets.io/` are never taken from it.
-    pub fn new(
-        asked: &ExternalSecret,
-        entries: impl IntoIterator<Item = BTreeMap<String, Text>>,
-    ) -> Self {
-        let data: BTreeMap<_, _> = entries.into_iter().flatten().collect();
-        let policy = asked.target.creation_policy;
-        let mut labels = copied(&asked.labels);
-        labels.insert(reserved("managed"), "true".to_owned());
-        if policy == CreationPolicy::Owner {
-            let owner = hash::created_by(&asked.namespace, &asked.name);
-            labels.insert(reserved("created-by"), owner);
-        }
-        let mut annotations = copied(&asked.annotations);
-        if !matches!(policy, CreationPolicy::Merge | CreationPolicy::CreateOrMerge) {
-            annotations.insert(reserved("data-hash"), hash::of_data(&data));
-        }
-        Self {
-            namespace: asked.namespace.clone(),
-            name: asked.target.name.clone(),
-            type_: "Opaque".to_owned(),
-            immutable: asked.target.immutable,
-            labels,
-            annotations,
-            data,
-        }
-    }
+    pub data: BTreeMap<String, Data>,
 }
 
 /// Shows no value.
@@ -107,36 +76,27 @@ impl Serialize for Metadata<'_> {
         if !self.0.annotations.is_empty() {
             metadata.serialize_entry("annotations", &self.0.annotations)?;
         }
+        if !self.0.finalizers.is_empty() {
+            metadata.serialize_entry("finalizers", &self.0.finalizers)?;
+        }
         metadata.end()
     }
 }
 
-struct Encoded<'a>(&'a BTreeMap<String, Text>);
+struct Encoded<'a>(&'a BTreeMap<String, Data>);
 
 impl Serialize for Encoded<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut data = serializer.serialize_map(Some(self.0.len()))?;
         for (key, value) in self.0 {
-            let encoded = Zeroizing::new(STANDARD.encode(value.as_bytes()));
+            let encoded = Zeroizing::new(STANDARD.encode(value.as_slice()));
             data.serialize_entry(key, encoded.as_str())?;
         }
         data.end()
     }
 }
 
-fn copied(map: &BTreeMap<String, String>) -> BTreeMap<String, String> {
-    map.iter()
-        .filter(|(key, _)| !key.starts_with(RESERVED))
-        .map(|(key, value)| (key.clone(), value.clone()))
-        .collect()
-}
-
-fn reserved(word: &str) -> String {
+/// A name of the controller's own.
+pub(super) fn reserved(word: &str) -> String {
     format!("{RESERVED}{word}")
 }
-
-/// What ESO keeps for itself.
-const RESERVED: &str = "reconcile.external-secrets.io/";
-
-#[cfg(test)]
-mod tests;

@@ -9,7 +9,7 @@ use super::functions::{Arguments, Function, Kind, Parameter};
 use super::parser::MAX_DEPTH;
 use super::run::{Run, grow};
 use super::tree::{Branch, Command, Node, Number, Operand, Pipeline, Term, Tree};
-use super::value::{Text, Value};
+use super::value::{NotAMap, Text, Value};
 
 /// Renders a tree; `data` is what its dot stands for.
 pub(super) fn render(
@@ -332,14 +332,14 @@ impl<'t> Evaluation<'t> {
         for name in names {
             self.run.step()?;
             value = match value.entry(name.as_bytes()) {
-                Some(Some(inner)) => inner,
-                Some(None) => return Err(Fault::MissingKey(self.name(name))),
-                None if matches!(value, Value::Nil) => return Err(Fault::NilData(self.name(name))),
-                None => {
-                    return Err(Fault::NoField {
-                        name: self.name(name),
-                        type_: value.type_name(),
-                    });
+                Ok(Some(inner)) => inner,
+                Ok(None) => return Err(Fault::MissingKey(self.name(name))),
+                Err(NotAMap) if matches!(value, Value::Nil) => {
+                    return Err(Fault::NilData(self.name(name)));
+                }
+                Err(NotAMap) => {
+                    let (name, type_) = (self.name(name), value.type_name());
+                    return Err(Fault::NoField { name, type_ });
                 }
             };
         }
@@ -366,8 +366,8 @@ impl<'t> Evaluation<'t> {
         if let Some(last) = last {
             values.push(function.parameter(operands.len()).check(last)?);
         }
-        let arguments = Arguments { values, run: &mut self.run, now: self.now };
-        match function.call(arguments) {
+        let mut arguments = Arguments { values, run: &mut self.run, now: self.now };
+        match function.call(&mut arguments) {
             Ok(value) => Ok(value),
             Err(fault) => {
                 self.position = position;
@@ -404,9 +404,8 @@ fn counted<'a>(
 /// A constant as the type that is asked for; where any will do, as it is written.
 fn constant(number: Number, expected: Parameter) -> Evaluated<Value> {
     match (expected, number.integer) {
-        (Parameter::Int, Some(integer)) => Ok(Value::Int(integer)),
         (Parameter::Any, _) if number.is_float => Ok(Value::Float(number.float)),
-        (Parameter::Any, Some(integer)) => Ok(Value::Int(integer)),
+        (Parameter::Int | Parameter::Any, Some(integer)) => Ok(Value::Int(integer)),
         (Parameter::Any, None) => Err(Fault::Number("a number overflows int")),
         (expected, _) => {
             Err(Fault::WrongType { expected: expected.type_name(), got: "a number" })

@@ -25,7 +25,7 @@ impl TemplateError {
     pub(super) fn at(text: &str, position: usize, fault: Fault) -> Self {
         let before = text.as_bytes().get(..position).unwrap_or(text.as_bytes());
         let start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
-        let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
+        let line = before.split(|byte| *byte == b'\n').count();
         Self { line, column: before.len() - start, fault }
     }
 }
@@ -121,6 +121,24 @@ impl fmt::Display for Fault {
     }
 }
 
+/// Why a rendered text is no map of strings; tells nothing of the text.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum MapError {
+    /// It is no YAML.
+    #[error("invalid YAML")]
+    NotYaml,
+    /// It is a list or a single value.
+    #[error("is no map of keys to values")]
+    NotAMap,
+    /// One of its values is a list or a map.
+    #[error("has a value that is a list or a map")]
+    NotAString,
+    /// It is too much of a text.
+    #[error("{0}")]
+    TooMuch(Fault),
+}
+
 /// A word of the template's text; unknown where that text comes from a Secret.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Name(Option<Arc<str>>);
@@ -144,7 +162,7 @@ impl fmt::Display for Name {
 /// Where the text of a template comes from.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Origin {
-    /// A manifest or a ConfigMap: its names may be told.
+    /// A manifest or a `ConfigMap`: its names may be told.
     Public,
     /// A Secret: none of its words may be told.
     Secret,

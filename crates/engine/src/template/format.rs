@@ -173,7 +173,6 @@ fn verb(buffer: &mut Buffer<'_>, spec: &Spec, value: &Value) -> Written {
     buffer.run.spend(4)?;
     match value {
         Value::Nil if spec.verb == 'v' => padded(buffer, spec, b"<nil>"),
-        Value::Nil => bad_verb(buffer, spec, value),
         Value::Bool(flag) if matches!(spec.verb, 'v' | 't') => {
             padded(buffer, spec, if *flag { b"true" } else { b"false" })
         }
@@ -196,7 +195,7 @@ fn verb(buffer: &mut Buffer<'_>, spec: &Spec, value: &Value) -> Written {
         Value::Time(time) if matches!(spec.verb, 'v' | 's') => {
             padded(buffer, spec, dates::format(time, dates::PRINTED).as_bytes())
         }
-        Value::Bool(_) | Value::Time(_) => bad_verb(buffer, spec, value),
+        Value::Nil | Value::Bool(_) | Value::Time(_) => bad_verb(buffer, spec, value),
     }
 }
 
@@ -416,9 +415,14 @@ fn push_quoted_char(out: &mut String, c: char, quote: char) {
         '\\' => out.push_str("\\\\"),
         c if c == quote => out.extend(['\\', c]),
         c if is_printable(c) => out.push(c),
-        c if c < ' ' || c == '\x7f' => out.push_str(&format!("\\x{:02x}", u32::from(c))),
-        c if u32::from(c) < 0x1_0000 => out.push_str(&format!("\\u{:04x}", u32::from(c))),
-        c => out.push_str(&format!("\\U{:08x}", u32::from(c))),
+        c => {
+            let escape = match u32::from(c) {
+                code @ (..0x20 | 0x7f) => format!("\\x{code:02x}"),
+                code @ ..0x1_0000 => format!("\\u{code:04x}"),
+                code => format!("\\U{code:08x}"),
+            };
+            out.push_str(&escape);
+        }
     }
 }
 

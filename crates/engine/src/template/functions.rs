@@ -2,6 +2,7 @@
 //!
 //! Those of Go's `text/template`, and of ESO (sprig's, `toYaml` and `fromYaml`) those that templates of
 //! credentials use. What ESO has beside them is known by name, so that it can be refused by name.
+#![expect(clippy::unnecessary_wraps, reason = "all functions of the table have one shape")]
 
 mod builtin;
 mod data;
@@ -32,7 +33,7 @@ pub(super) enum Kind {
     ShortCircuit {
         stops_at: bool,
     },
-    Plain(fn(Arguments<'_>) -> Called),
+    Plain(fn(&mut Arguments<'_>) -> Called),
 }
 
 impl std::fmt::Debug for Kind {
@@ -161,7 +162,7 @@ impl Function {
     const fn new(
         name: &'static str,
         parameters: &'static [Parameter],
-        run: fn(Arguments<'_>) -> Called,
+        run: fn(&mut Arguments<'_>) -> Called,
     ) -> Self {
         Self { name, parameters, variadic: None, kind: Kind::Plain(run) }
     }
@@ -187,7 +188,7 @@ impl Function {
         }
     }
 
-    pub(super) fn call(&self, arguments: Arguments<'_>) -> Result<Value, Fault> {
+    pub(super) fn call(&self, arguments: &mut Arguments<'_>) -> Result<Value, Fault> {
         let Kind::Plain(run) = self.kind else { return Ok(Value::Nil) };
         run(arguments).map_err(|problem| match problem {
             Problem::Why(why) => Fault::Failed { function: self.name, why },

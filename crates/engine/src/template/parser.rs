@@ -99,15 +99,11 @@ impl<'a> Parser<'a> {
     }
 
     fn top(&mut self) -> Parsed<Vec<Node>> {
-        let mut nodes = Vec::new();
-        loop {
-            let (mut part, ending) = self.list(true)?;
-            nodes.append(&mut part);
-            match ending {
-                Ending::Text => return Ok(nodes),
-                Ending::End => return Err(self.unexpected("unexpected {{end}}")),
-                Ending::Else => return Err(self.unexpected("unexpected {{else}}")),
-            }
+        let (nodes, ending) = self.list(true)?;
+        match ending {
+            Ending::Text => Ok(nodes),
+            Ending::End => Err(self.unexpected("unexpected {{end}}")),
+            Ending::Else => Err(self.unexpected("unexpected {{else}}")),
         }
     }
 
@@ -297,7 +293,7 @@ impl<'a> Parser<'a> {
             commands.push(command);
         }
         if commands.is_empty() {
-            return Err(self.unexpected("missing value"));
+            return Err(self.syntax(position, "missing value"));
         }
         Ok(Pipeline { position, variables, assigns, commands })
     }

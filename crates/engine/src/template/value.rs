@@ -134,6 +134,10 @@ pub(super) struct Map {
     depth: usize,
 }
 
+/// A value that has no entries.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct NotAMap;
+
 /// A list or map that is nested too deep.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct TooDeep;
@@ -209,13 +213,12 @@ impl Value {
         }
     }
 
-    /// The value under a key of a map: outside nothing where this is no map, inside where it has
-    /// no such key.
-    pub(super) fn entry(&self, key: &[u8]) -> Option<Option<Self>> {
+    /// The value under a key of a map, if there is one.
+    pub(super) fn entry(&self, key: &[u8]) -> Result<Option<Self>, NotAMap> {
         match self {
-            Self::TextMap(map) => Some(map.get(key).cloned().map(Self::Text)),
-            Self::Map(map) => Some(map.entries.get(key).cloned()),
-            _ => None,
+            Self::TextMap(map) => Ok(map.get(key).cloned().map(Self::Text)),
+            Self::Map(map) => Ok(map.entries.get(key).cloned()),
+            _ => Err(NotAMap),
         }
     }
 }

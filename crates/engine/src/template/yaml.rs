@@ -7,5 +7,5 @@ mod read;
 mod resolve;
 mod write;
 
-pub(super) use read::{StringMapError, read, string_map};
+pub(super) use read::{read, string_map};
 pub(super) use write::write;

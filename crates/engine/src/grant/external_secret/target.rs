@@ -1,11 +1,11 @@
 //! `spec.target`: the Secret that is written.
 
-use crate::fields::Fields;
-use crate::grant::check_name;
-use crate::violation::{Violations, shown};
+use crate::fields::{Fields, one_of};
+use crate::grant::{SecretTemplate, check_name};
+use crate::violation::Violations;
 
 /// The Secret that is written.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Target {
     /// Its name: the ExternalSecret's own where none is given.
     pub name: String,
@@ -15,6 +15,8 @@ pub struct Target {
     pub deletion_policy: DeletionPolicy,
     /// Whether Kubernetes shall refuse every later change of its data.
     pub immutable: bool,
+    /// What it is made of, where that is not the generators' keys as they are.
+    pub template: Option<SecretTemplate>,
 }
 
 /// How the Secret comes to be, and whose it is.
@@ -86,6 +88,7 @@ impl Target {
             creation_policy: CreationPolicy::default(),
             deletion_policy: DeletionPolicy::default(),
             immutable: false,
+            template: None,
         };
         if !spec.has("target") {
             spec.value("target");
@@ -102,9 +105,8 @@ impl Target {
             one_of(word, DeletionPolicy::ALL, DeletionPolicy::as_str)
         });
         let immutable = target.boolean("immutable", violations).unwrap_or_default();
-        if target.value("template").is_some() {
-            violations.push(target.path_of("template"), "templates are not rendered yet");
-        }
+        let template = target.object("template", violations);
+        let template = template.and_then(|template| SecretTemplate::read(template, violations));
         if target.value("manifest").is_some() {
             let problem = "invalid generic target: rolecall writes Secrets alone";
             violations.push(target.path_of("manifest"), problem);
@@ -117,7 +119,7 @@ impl Target {
             violations.push(path, problem);
         }
         let name = name.unwrap_or(default_name).to_owned();
-        Some(Self { name, creation_policy, deletion_policy, immutable })
+        Some(Self { name, creation_policy, deletion_policy, immutable, template })
     }
 }
 
@@ -133,19 +135,4 @@ fn conflict(creation: CreationPolicy, deletion: DeletionPolicy) -> Option<&'stat
         ),
         _ => None,
     }
-}
-
-fn one_of<T: Copy>(
-    word: &str,
-    all: impl IntoIterator<Item = T>,
-    name: fn(T) -> &'static str,
-) -> Result<T, String> {
-    let mut known = Vec::new();
-    for value in all {
-        if name(value) == word {
-            return Ok(value);
-        }
-        known.push(name(value));
-    }
-    Err(format!("must be one of {}, is '{}'", known.join(", "), shown(word)))
 }

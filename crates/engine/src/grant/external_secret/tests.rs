@@ -69,15 +69,10 @@ fn what_a_controller_alone_needs_is_read_and_not_used() {
     document["metadata"]["labels"] = json!({"team": "blue"});
     let secret = ExternalSecret::read(&document).unwrap();
     assert_eq!(secret.session_name().as_str(), "team-a.reader");
-    assert_eq!(
-        secret.target,
-        Target {
-            name: "out".to_owned(),
-            creation_policy: CreationPolicy::Orphan,
-            deletion_policy: DeletionPolicy::Delete,
-            immutable: true,
-        }
-    );
+    let Target { name, creation_policy, deletion_policy, immutable, template } = &secret.target;
+    assert_eq!((name.as_str(), *immutable, template.is_none()), ("out", true, true));
+    assert_eq!(*creation_policy, CreationPolicy::Orphan);
+    assert_eq!(*deletion_policy, DeletionPolicy::Delete);
     let kinds: Vec<_> = secret.entries.iter().map(|entry| entry.generator.kind).collect();
     assert_eq!(kinds, [GeneratorKind::AssumeRole, GeneratorKind::Cluster]);
     assert_eq!(secret.entries[1].rewrites.len(), 1);
@@ -244,27 +239,27 @@ fn policies_that_do_not_go_together_are_told_in_the_words_of_eso() {
     );
 }
 
-/// The braces of a template are no placeholders, so that it is refused once, for what it is.
+/// The braces of a template are no placeholders.
 #[test]
-fn templates_and_generic_targets_are_refused_by_name() {
+fn what_cannot_work_is_refused_by_name() {
     check(
         json!({
             "target": {"template": {"data": {"x": "{{ .password }}"}},
                 "manifest": {"apiVersion": "v1", "kind": "ConfigMap"}},
             "dataFrom": [{"sourceRef": entry()["sourceRef"], "rewrite": [
                 {"transform": {"template": "AWS_{{ .value | upper }}"}},
+                {"transform": {"template": "{{ .value | camelcase }}"}},
                 {"merge": {}},
                 {"regexp": {"source": "a"}},
                 {},
             ]}],
         }),
         &[
-            "spec.target.template: templates are not rendered yet",
             "spec.target.manifest: invalid generic target: rolecall writes Secrets alone",
-            "spec.dataFrom[0].rewrite[0].transform: is not rendered yet (regexp renames keys too)",
-            "spec.dataFrom[0].rewrite[1].merge: cannot work: the values must be JSON objects, and a generator's are not",
-            "spec.dataFrom[0].rewrite[2].regexp.target: is missing",
-            "spec.dataFrom[0].rewrite[3]: must have exactly one of regexp, transform and merge",
+            "spec.dataFrom[0].rewrite[1].transform.template: unable to parse template: 1:12: unsupported template function camelcase (docs/guides/templates.md lists the functions)",
+            "spec.dataFrom[0].rewrite[2].merge: cannot work: the values must be JSON objects, and a generator's are not",
+            "spec.dataFrom[0].rewrite[3].regexp.target: is missing",
+            "spec.dataFrom[0].rewrite[4]: must have exactly one of regexp, transform and merge",
         ],
     );
 }

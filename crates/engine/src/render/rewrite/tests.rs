@@ -4,6 +4,9 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
+
+const NOW: Timestamp = Timestamp::UNIX_EPOCH;
+use crate::error::Class;
 use crate::grant::ExternalSecret;
 
 /// The steps of `rewrite[]`, or what is wrong with them.
@@ -29,7 +32,7 @@ fn keys(names: &[&str]) -> Vec<(String, Text)> {
 }
 
 fn rewritten(names: &[&str], asked: &Value) -> Result<Rewritten, String> {
-    let told = rewrite(keys(names), &steps(asked)?);
+    let told = rewrite(keys(names), &steps(asked)?, NOW);
     told.map_err(|error| error.to_string())
 }
 
@@ -97,10 +100,9 @@ fn what_eso_refused_is_refused() {
         &json!([regexp("^", "a/")]),
         "invalid secret keys (TIP: use rewrite or conversionStrategy to change keys): key has invalid character /, only alphanumeric, '-', '.' and '_' are allowed: a/access_key_id",
     );
-    // Those that need templates: rw-transform, and rw-order as it was.
     check_refused(
-        &json!([{"transform": {"template": "AWS_{{ .value | upper }}"}}]),
-        "spec.dataFrom[0].rewrite[0].transform: is not rendered yet",
+        &json!([{"transform": {"template": "{{ .nope }}"}}]),
+        "error applying rewrite to keys: failed rewrite operation[0]: 1:3: map has no entry for key \"nope\"",
     );
 }
 
@@ -182,8 +184,8 @@ fn a_key_is_judged_as_eso_judges_it() {
 #[test]
 fn a_rewrite_cannot_fill_the_memory() {
     let doubling: Vec<_> = (0..60).map(|_| regexp("(.+)", "$1$1")).collect();
-    let told = rewrite(keys(&["ab"]), &steps(&json!(doubling)).unwrap()).unwrap_err();
-    assert_eq!(told, RenderError::Growth { step: 11 });
+    let told = rewrite(keys(&["ab"]), &steps(&json!(doubling)).unwrap(), NOW).unwrap_err();
+    assert_eq!(told, RenderError::Growth { step: 11, most: MAX_GROWTH });
     assert_eq!(
         told.to_string(),
         "error applying rewrite to keys: failed rewrite operation[11]: a key grows beyond 4096 bytes"
@@ -210,7 +212,7 @@ proptest! {
             let target = Replacement::parse(&target, &source);
             let step = Rewrite::Regexp { source, target };
             let keys = vec![(key, Text::new("canary".to_owned()))];
-            match rewrite(keys, &[step]) {
+            match rewrite(keys, &[step], NOW) {
                 Ok(told) => prop_assert!(told.keys.len() <= 1),
                 Err(error) => prop_assert!(!error.to_string().contains("canary")),
             }

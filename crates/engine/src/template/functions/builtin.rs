@@ -6,12 +6,12 @@ use super::{Arguments, Called, Problem};
 use crate::template::format::{self, FormatError};
 use crate::template::value::{Text, Value};
 
-pub(super) fn not(a: Arguments<'_>) -> Called {
+pub(super) fn not(a: &mut Arguments<'_>) -> Called {
     Ok(Value::Bool(!a.value(0).is_true()))
 }
 
 /// Whether the first equals one of the others.
-pub(super) fn eq(a: Arguments<'_>) -> Called {
+pub(super) fn eq(a: &mut Arguments<'_>) -> Called {
     if a.rest(1).is_empty() {
         return Err("missing argument for comparison".into());
     }
@@ -23,24 +23,24 @@ pub(super) fn eq(a: Arguments<'_>) -> Called {
     Ok(Value::Bool(false))
 }
 
-pub(super) fn ne(a: Arguments<'_>) -> Called {
+pub(super) fn ne(a: &mut Arguments<'_>) -> Called {
     Ok(Value::Bool(!equal(a.value(0), a.value(1))?))
 }
 
-pub(super) fn lt(a: Arguments<'_>) -> Called {
-    compare(&a, Ordering::is_lt)
+pub(super) fn lt(a: &mut Arguments<'_>) -> Called {
+    compare(a, Ordering::is_lt)
 }
 
-pub(super) fn le(a: Arguments<'_>) -> Called {
-    compare(&a, Ordering::is_le)
+pub(super) fn le(a: &mut Arguments<'_>) -> Called {
+    compare(a, Ordering::is_le)
 }
 
-pub(super) fn gt(a: Arguments<'_>) -> Called {
-    compare(&a, Ordering::is_gt)
+pub(super) fn gt(a: &mut Arguments<'_>) -> Called {
+    compare(a, Ordering::is_gt)
 }
 
-pub(super) fn ge(a: Arguments<'_>) -> Called {
-    compare(&a, Ordering::is_ge)
+pub(super) fn ge(a: &mut Arguments<'_>) -> Called {
+    compare(a, Ordering::is_ge)
 }
 
 /// The kinds that Go compares within.
@@ -94,18 +94,18 @@ fn compare(a: &Arguments<'_>, holds: fn(Ordering) -> bool) -> Called {
     Ok(Value::Bool(ordering.is_some_and(holds)))
 }
 
-pub(super) fn index(a: Arguments<'_>) -> Called {
+pub(super) fn index(a: &mut Arguments<'_>) -> Called {
     let mut item = a.value(0).clone();
     if matches!(item, Value::Nil) {
         return Err("index of untyped nil".into());
     }
     for key in a.rest(1) {
-        a_step(&mut item, key)?;
+        step_into(&mut item, key)?;
     }
     Ok(item)
 }
 
-fn a_step(item: &mut Value, key: &Value) -> Result<(), Problem> {
+fn step_into(item: &mut Value, key: &Value) -> Result<(), Problem> {
     let position = |length: usize| match key {
         Value::Int(index) | Value::Int64(index) => {
             usize::try_from(*index).ok().filter(|index| *index < length).ok_or("index out of range")
@@ -127,7 +127,7 @@ fn a_step(item: &mut Value, key: &Value) -> Result<(), Problem> {
             let Value::Text(key) = key else { return Err("a map is indexed with a string".into()) };
             let is_text_map = matches!(item, Value::TextMap(_));
             let absent = if is_text_map { Value::Text(Text::from("")) } else { Value::Nil };
-            Some(item.entry(key.as_bytes()).flatten().unwrap_or(absent))
+            Some(item.entry(key.as_bytes()).ok().flatten().unwrap_or(absent))
         }
         Value::Nil => return Err("index of nil pointer".into()),
         _ => return Err("can't index an item of this type".into()),
@@ -136,24 +136,24 @@ fn a_step(item: &mut Value, key: &Value) -> Result<(), Problem> {
     Ok(())
 }
 
-pub(super) fn len(a: Arguments<'_>) -> Called {
+pub(super) fn len(a: &mut Arguments<'_>) -> Called {
     let length = a.value(0).len().ok_or("a value of this type has no length")?;
     Ok(Value::Int(i64::try_from(length).unwrap_or(i64::MAX)))
 }
 
-pub(super) fn print(a: Arguments<'_>) -> Called {
+pub(super) fn print(a: &mut Arguments<'_>) -> Called {
     let mut buffer = a.run.buffer();
     format::print_all(&mut buffer, &a.values)?;
     Ok(Value::Text(buffer.finish().into()))
 }
 
-pub(super) fn println(a: Arguments<'_>) -> Called {
+pub(super) fn println(a: &mut Arguments<'_>) -> Called {
     let mut buffer = a.run.buffer();
     format::print_line(&mut buffer, &a.values)?;
     Ok(Value::Text(buffer.finish().into()))
 }
 
-pub(super) fn printf(a: Arguments<'_>) -> Called {
+pub(super) fn printf(a: &mut Arguments<'_>) -> Called {
     let text = a.text(0)?;
     let (layout, rest) = (text.to_str(), a.values.get(1..).unwrap_or_default());
     let mut buffer = a.run.buffer();

@@ -13,7 +13,7 @@ use super::{Arguments, Called};
 use crate::template::value::{Text, Value};
 use crate::template::{format, json, yaml};
 
-pub(super) fn b64enc(a: Arguments<'_>) -> Called {
+pub(super) fn b64enc(a: &mut Arguments<'_>) -> Called {
     let text = a.text(0)?;
     let encoded = Zeroizing::new(STANDARD_ENGINE.encode(text.as_bytes()));
     let mut buffer = a.run.buffer();
@@ -22,7 +22,7 @@ pub(super) fn b64enc(a: Arguments<'_>) -> Called {
 }
 
 /// What is no base64 gives the words of Go's error as its value, as sprig has it.
-pub(super) fn b64dec(a: Arguments<'_>) -> Called {
+pub(super) fn b64dec(a: &mut Arguments<'_>) -> Called {
     let text = a.text(0)?;
     a.run.spend(text.as_bytes().len())?;
     let compact: Zeroizing<Vec<u8>> =
@@ -51,11 +51,10 @@ fn first_illegal(bytes: &[u8]) -> usize {
             (Some(_), b'=') if quantum == 2 => quantum = 3,
             // The second of two is missing, or something stands behind the end.
             (Some(first), _) if quantum == 2 => return first,
-            (Some(_), _) => return index,
             (None, byte) if byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/') => {
                 quantum = (quantum + 1) % 4;
             }
-            (None, _) => return index,
+            _ => return index,
         }
     }
     match padded_at {
@@ -64,33 +63,33 @@ fn first_illegal(bytes: &[u8]) -> usize {
     }
 }
 
-pub(super) fn to_json(a: Arguments<'_>) -> Called {
+pub(super) fn to_json(a: &mut Arguments<'_>) -> Called {
     json_text(a, json::Form::Escaped)
 }
 
-pub(super) fn to_raw_json(a: Arguments<'_>) -> Called {
+pub(super) fn to_raw_json(a: &mut Arguments<'_>) -> Called {
     json_text(a, json::Form::Raw)
 }
 
-pub(super) fn to_pretty_json(a: Arguments<'_>) -> Called {
+pub(super) fn to_pretty_json(a: &mut Arguments<'_>) -> Called {
     json_text(a, json::Form::Pretty)
 }
 
-fn json_text(a: Arguments<'_>, form: json::Form) -> Called {
+fn json_text(a: &mut Arguments<'_>, form: json::Form) -> Called {
     let mut buffer = a.run.buffer();
     json::write(&mut buffer, a.values.first().unwrap_or(&Value::Nil), form)?;
     Ok(Value::Text(buffer.finish().into()))
 }
 
 /// Nothing where it is no JSON, as sprig has it.
-pub(super) fn from_json(a: Arguments<'_>) -> Called {
+pub(super) fn from_json(a: &mut Arguments<'_>) -> Called {
     let text = a.text(0)?;
     a.run.spend(text.as_bytes().len().saturating_mul(8))?;
     Ok(json::read(&text.to_str()).unwrap_or(Value::Nil))
 }
 
 /// Without its last line break, as ESO has it.
-pub(super) fn to_yaml(a: Arguments<'_>) -> Called {
+pub(super) fn to_yaml(a: &mut Arguments<'_>) -> Called {
     let mut buffer = a.run.buffer();
     yaml::write(&mut buffer, a.values.first().unwrap_or(&Value::Nil))?;
     Ok(Value::Text(buffer.finish().into()))
@@ -98,7 +97,7 @@ pub(super) fn to_yaml(a: Arguments<'_>) -> Called {
 
 /// A map; where the text is none, one with the key `Error`, as ESO has it: its value never tells
 /// what the text holds.
-pub(super) fn from_yaml(a: Arguments<'_>) -> Called {
+pub(super) fn from_yaml(a: &mut Arguments<'_>) -> Called {
     let text = a.text(0)?;
     let entries = match yaml::read(a.run, &text.to_str())? {
         Some(document) => document.into_map(a.run)?,
@@ -111,16 +110,18 @@ pub(super) fn from_yaml(a: Arguments<'_>) -> Called {
     Ok(Value::map(entries)?)
 }
 
-pub(super) fn sha256sum(a: Arguments<'_>) -> Called {
+pub(super) fn sha256sum(a: &mut Arguments<'_>) -> Called {
     let text = a.text(0)?;
     a.run.spend(text.as_bytes().len())?;
     let hash = Sha256::digest(text.as_bytes());
-    let digits: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    let nibbles = hash.iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
+    let digits: String =
+        nibbles.filter_map(|nibble| char::from_digit(u32::from(nibble), 16)).collect();
     Ok(Value::Text(Text::from(digits.as_str())))
 }
 
 /// As Go's `url.QueryEscape`: a space becomes `+`.
-pub(super) fn urlquery(a: Arguments<'_>) -> Called {
+pub(super) fn urlquery(a: &mut Arguments<'_>) -> Called {
     const ESCAPED: &AsciiSet =
         &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
     let mut buffer = a.run.buffer();

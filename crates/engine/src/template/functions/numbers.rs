@@ -6,33 +6,33 @@ use super::{Arguments, Called};
 use crate::template::value::{Text, Value};
 use crate::template::{dates, literals};
 
-pub(super) fn int(a: Arguments<'_>) -> Called {
+pub(super) fn int(a: &mut Arguments<'_>) -> Called {
     Ok(Value::Int(integer(a.value(0))))
 }
 
-pub(super) fn int64(a: Arguments<'_>) -> Called {
+pub(super) fn int64(a: &mut Arguments<'_>) -> Called {
     Ok(Value::Int64(integer(a.value(0))))
 }
 
-pub(super) fn atoi(a: Arguments<'_>) -> Called {
+pub(super) fn atoi(a: &mut Arguments<'_>) -> Called {
     let text = a.text(0)?;
     let number = std::str::from_utf8(text.as_bytes()).ok().and_then(|text| text.parse().ok());
     Ok(Value::Int(number.unwrap_or_default()))
 }
 
-pub(super) fn add(a: Arguments<'_>) -> Called {
+pub(super) fn add(a: &mut Arguments<'_>) -> Called {
     Ok(Value::Int64(a.values.iter().map(integer).fold(0, i64::wrapping_add)))
 }
 
-pub(super) fn sub(a: Arguments<'_>) -> Called {
+pub(super) fn sub(a: &mut Arguments<'_>) -> Called {
     Ok(Value::Int64(integer(a.value(0)).wrapping_sub(integer(a.value(1)))))
 }
 
-pub(super) fn mul(a: Arguments<'_>) -> Called {
+pub(super) fn mul(a: &mut Arguments<'_>) -> Called {
     Ok(Value::Int64(a.values.iter().map(integer).fold(1, i64::wrapping_mul)))
 }
 
-pub(super) fn div(a: Arguments<'_>) -> Called {
+pub(super) fn div(a: &mut Arguments<'_>) -> Called {
     match integer(a.value(1)) {
         0 => Err("integer divide by zero".into()),
         divisor => Ok(Value::Int64(integer(a.value(0)).wrapping_div(divisor))),
@@ -65,17 +65,17 @@ fn without_zero_fraction(text: &str) -> &str {
     }
 }
 
-pub(super) fn now(a: Arguments<'_>) -> Called {
+pub(super) fn now(a: &mut Arguments<'_>) -> Called {
     Ok(Value::Time(Box::new(dates::in_zone(a.now, "UTC"))))
 }
 
-pub(super) fn date(a: Arguments<'_>) -> Called {
-    written(&a, "Local")
+pub(super) fn date(a: &mut Arguments<'_>) -> Called {
+    written(a, "Local")
 }
 
-pub(super) fn date_in_zone(a: Arguments<'_>) -> Called {
+pub(super) fn date_in_zone(a: &mut Arguments<'_>) -> Called {
     let zone = a.text(2)?;
-    written(&a, &zone.to_str())
+    written(a, &zone.to_str())
 }
 
 /// A time, or seconds since 1970; anything else is now, as sprig has it.
@@ -92,14 +92,14 @@ fn written(a: &Arguments<'_>, zone: &str) -> Called {
     Ok(Value::Text(Text::from(text.as_str())))
 }
 
-pub(super) fn unix_epoch(a: Arguments<'_>) -> Called {
-    let seconds = time(&a, 0)?.timestamp().as_second();
+pub(super) fn unix_epoch(a: &mut Arguments<'_>) -> Called {
+    let seconds = time(a, 0)?.timestamp().as_second();
     Ok(Value::Text(Text::from(seconds.to_string().as_str())))
 }
 
 /// A duration that cannot be read changes nothing, as sprig has it.
-pub(super) fn date_modify(a: Arguments<'_>) -> Called {
-    let (text, time) = (a.text(0)?, time(&a, 1)?);
+pub(super) fn date_modify(a: &mut Arguments<'_>) -> Called {
+    let (text, time) = (a.text(0)?, time(a, 1)?);
     let moved = match dates::duration(&text.to_str()) {
         Some(duration) => time.checked_add(duration).map_err(|_| "the year is out of range")?,
         None => time.clone(),

@@ -28,16 +28,16 @@ pub(super) fn string_of(a: &mut Arguments<'_>, value: &Value) -> Result<Text, Pr
     Ok(buffer.finish().into())
 }
 
-pub(super) fn to_string(mut a: Arguments<'_>) -> Called {
+pub(super) fn to_string(a: &mut Arguments<'_>) -> Called {
     let value = a.value(0).clone();
-    Ok(Value::Text(string_of(&mut a, &value)?))
+    Ok(Value::Text(string_of(a, &value)?))
 }
 
-pub(super) fn quote(a: Arguments<'_>) -> Called {
+pub(super) fn quote(a: &mut Arguments<'_>) -> Called {
     quoted(a, |buffer, text| Ok(format::quote(buffer, text.as_bytes())?))
 }
 
-pub(super) fn squote(a: Arguments<'_>) -> Called {
+pub(super) fn squote(a: &mut Arguments<'_>) -> Called {
     quoted(a, |buffer, text| {
         buffer.push(b"'")?;
         buffer.push(text.as_bytes())?;
@@ -47,15 +47,15 @@ pub(super) fn squote(a: Arguments<'_>) -> Called {
 
 /// Each value in quotes; `nil` is left out.
 fn quoted(
-    mut a: Arguments<'_>,
+    a: &mut Arguments<'_>,
     quote: fn(&mut Buffer<'_>, &Text) -> Result<(), Problem>,
 ) -> Called {
     let values = std::mem::take(&mut a.values);
     let mut texts = Vec::new();
     for value in values.iter().filter(|value| !matches!(value, Value::Nil)) {
-        texts.push(string_of(&mut a, value)?);
+        texts.push(string_of(a, value)?);
     }
-    built(&mut a, |buffer| {
+    built(a, |buffer| {
         for (index, text) in texts.iter().enumerate() {
             if index > 0 {
                 buffer.push(b" ")?;
@@ -66,38 +66,38 @@ fn quoted(
     })
 }
 
-pub(super) fn trim(mut a: Arguments<'_>) -> Called {
+pub(super) fn trim(a: &mut Arguments<'_>) -> Called {
     let text = a.text(0)?;
-    built(&mut a, |buffer| Ok(buffer.push(text.to_str().trim().as_bytes())?))
+    built(a, |buffer| Ok(buffer.push(text.to_str().trim().as_bytes())?))
 }
 
-pub(super) fn trim_suffix(mut a: Arguments<'_>) -> Called {
+pub(super) fn trim_suffix(a: &mut Arguments<'_>) -> Called {
     let (suffix, text) = (a.text(0)?, a.text(1)?);
     let bytes = text.as_bytes();
-    built(&mut a, |buffer| {
+    built(a, |buffer| {
         Ok(buffer.push(bytes.strip_suffix(suffix.as_bytes()).unwrap_or(bytes))?)
     })
 }
 
-pub(super) fn trim_prefix(mut a: Arguments<'_>) -> Called {
+pub(super) fn trim_prefix(a: &mut Arguments<'_>) -> Called {
     let (prefix, text) = (a.text(0)?, a.text(1)?);
     let bytes = text.as_bytes();
-    built(&mut a, |buffer| {
+    built(a, |buffer| {
         Ok(buffer.push(bytes.strip_prefix(prefix.as_bytes()).unwrap_or(bytes))?)
     })
 }
 
-pub(super) fn upper(a: Arguments<'_>) -> Called {
+pub(super) fn upper(a: &mut Arguments<'_>) -> Called {
     mapped(a, upper_char)
 }
 
-pub(super) fn lower(a: Arguments<'_>) -> Called {
+pub(super) fn lower(a: &mut Arguments<'_>) -> Called {
     mapped(a, |c| if c == 'İ' { 'i' } else { only(c, c.to_lowercase()) })
 }
 
-fn mapped(mut a: Arguments<'_>, map: fn(char) -> char) -> Called {
+fn mapped(a: &mut Arguments<'_>, map: fn(char) -> char) -> Called {
     let text = a.text(0)?;
-    built(&mut a, |buffer| {
+    built(a, |buffer| {
         text.to_str().chars().try_for_each(|c| buffer.push_char(map(c)))?;
         Ok(())
     })
@@ -113,9 +113,9 @@ fn only(c: char, mut mapped: impl ExactSizeIterator<Item = char>) -> char {
 }
 
 /// The first letter of each word in upper case.
-pub(super) fn title(mut a: Arguments<'_>) -> Called {
+pub(super) fn title(a: &mut Arguments<'_>) -> Called {
     let text = a.text(0)?;
-    built(&mut a, |buffer| {
+    built(a, |buffer| {
         let mut before = ' ';
         for c in text.to_str().chars() {
             buffer.push_char(if is_separator(before) { upper_char(c) } else { c })?;
@@ -130,9 +130,9 @@ fn is_separator(c: char) -> bool {
     if c.is_ascii() { !c.is_ascii_alphanumeric() && c != '_' } else { c.is_whitespace() }
 }
 
-pub(super) fn replace(mut a: Arguments<'_>) -> Called {
+pub(super) fn replace(a: &mut Arguments<'_>) -> Called {
     let (old, new, text) = (a.text(0)?, a.text(1)?, a.text(2)?);
-    built(&mut a, |buffer| {
+    built(a, |buffer| {
         if old.as_bytes().is_empty() {
             for piece in characters(text.as_bytes()) {
                 buffer.push(new.as_bytes())?;
@@ -177,17 +177,17 @@ fn find(bytes: &[u8], part: &[u8]) -> Option<usize> {
     memchr::memmem::find(bytes, part)
 }
 
-pub(super) fn contains(a: Arguments<'_>) -> Called {
+pub(super) fn contains(a: &mut Arguments<'_>) -> Called {
     let (part, text) = (a.text(0)?, a.text(1)?);
     a.run.spend(text.as_bytes().len())?;
     Ok(Value::Bool(find(text.as_bytes(), part.as_bytes()).is_some()))
 }
 
-pub(super) fn has_prefix(a: Arguments<'_>) -> Called {
+pub(super) fn has_prefix(a: &mut Arguments<'_>) -> Called {
     Ok(Value::Bool(a.text(1)?.as_bytes().starts_with(a.text(0)?.as_bytes())))
 }
 
-pub(super) fn has_suffix(a: Arguments<'_>) -> Called {
+pub(super) fn has_suffix(a: &mut Arguments<'_>) -> Called {
     Ok(Value::Bool(a.text(1)?.as_bytes().ends_with(a.text(0)?.as_bytes())))
 }
 
@@ -207,18 +207,18 @@ fn parts(a: &mut Arguments<'_>) -> Result<Vec<Text>, Problem> {
 }
 
 /// A map of `_0`, `_1` …
-pub(super) fn split(mut a: Arguments<'_>) -> Called {
-    let parts = parts(&mut a)?;
+pub(super) fn split(a: &mut Arguments<'_>) -> Called {
+    let parts = parts(a)?;
     let named = parts.into_iter().enumerate();
     Ok(Value::text_map(named.map(|(index, part)| (Text::from(format!("_{index}").as_str()), part))))
 }
 
-pub(super) fn split_list(mut a: Arguments<'_>) -> Called {
-    Ok(Value::Texts(Arc::new(parts(&mut a)?)))
+pub(super) fn split_list(a: &mut Arguments<'_>) -> Called {
+    Ok(Value::Texts(Arc::new(parts(a)?)))
 }
 
 /// `nil` among them is left out.
-pub(super) fn join(mut a: Arguments<'_>) -> Called {
+pub(super) fn join(a: &mut Arguments<'_>) -> Called {
     let separator = a.text(0)?;
     let value = a.value(1).clone();
     let texts = match &value {
@@ -226,14 +226,14 @@ pub(super) fn join(mut a: Arguments<'_>) -> Called {
         Value::List(list) => {
             let mut texts = Vec::new();
             for item in list.items.iter().filter(|item| !matches!(item, Value::Nil)) {
-                texts.push(string_of(&mut a, item)?);
+                texts.push(string_of(a, item)?);
             }
             texts
         }
         Value::Nil => Vec::new(),
-        other => vec![string_of(&mut a, other)?],
+        other => vec![string_of(a, other)?],
     };
-    built(&mut a, |buffer| {
+    built(a, |buffer| {
         for (index, text) in texts.iter().enumerate() {
             if index > 0 {
                 buffer.push(separator.as_bytes())?;
@@ -244,17 +244,17 @@ pub(super) fn join(mut a: Arguments<'_>) -> Called {
     })
 }
 
-pub(super) fn indent(mut a: Arguments<'_>) -> Called {
-    let spaces = spaces(&a)?;
+pub(super) fn indent(a: &mut Arguments<'_>) -> Called {
+    let spaces = spaces(a)?;
     let text = a.text(1)?;
-    built(&mut a, |buffer| push_indented(buffer, spaces, &text))
+    built(a, |buffer| push_indented(buffer, spaces, &text))
 }
 
 /// A line break, and then as [`indent`].
-pub(super) fn nindent(mut a: Arguments<'_>) -> Called {
-    let spaces = spaces(&a)?;
+pub(super) fn nindent(a: &mut Arguments<'_>) -> Called {
+    let spaces = spaces(a)?;
     let text = a.text(1)?;
-    built(&mut a, |buffer| {
+    built(a, |buffer| {
         buffer.push(b"\n")?;
         push_indented(buffer, spaces, &text)
     })
@@ -276,7 +276,7 @@ fn push_indented(buffer: &mut Buffer<'_>, spaces: usize, text: &Text) -> Result<
 }
 
 /// The first bytes, or with a negative number the last.
-pub(super) fn trunc(mut a: Arguments<'_>) -> Called {
+pub(super) fn trunc(a: &mut Arguments<'_>) -> Called {
     let (count, text) = (a.int(0)?, a.text(1)?);
     let bytes = text.as_bytes();
     let length = usize::try_from(count.unsigned_abs()).unwrap_or(usize::MAX);
@@ -285,11 +285,11 @@ pub(super) fn trunc(mut a: Arguments<'_>) -> Called {
     } else {
         bytes.get(..length)
     };
-    built(&mut a, |buffer| Ok(buffer.push(kept.unwrap_or(bytes))?))
+    built(a, |buffer| Ok(buffer.push(kept.unwrap_or(bytes))?))
 }
 
 /// Bytes from a place up to another; a negative begin is the text's, a negative end its end.
-pub(super) fn substr(mut a: Arguments<'_>) -> Called {
+pub(super) fn substr(a: &mut Arguments<'_>) -> Called {
     let (start, end, text) = (a.int(0)?, a.int(1)?, a.text(2)?);
     let bytes = text.as_bytes();
     let (start, end) = (usize::try_from(start), usize::try_from(end));
@@ -300,7 +300,7 @@ pub(super) fn substr(mut a: Arguments<'_>) -> Called {
         (Ok(start), _) => bytes.get(start..),
     };
     let part = part.ok_or("slice bounds out of range")?;
-    built(&mut a, |buffer| Ok(buffer.push(part)?))
+    built(a, |buffer| Ok(buffer.push(part)?))
 }
 
 /// Compiling costs more than any search of a secret.
@@ -316,22 +316,22 @@ fn spend_search(a: &mut Arguments<'_>, pattern: &Pattern, text: &str) -> Result<
     Ok(a.run.spend(text.len().saturating_mul(1 + pattern.as_str().len() / 16))?)
 }
 
-pub(super) fn regex_replace_all(mut a: Arguments<'_>) -> Called {
-    let pattern = pattern(&mut a, 0)??;
+pub(super) fn regex_replace_all(a: &mut Arguments<'_>) -> Called {
+    let pattern = pattern(a, 0)??;
     let (text, target) = (a.text(1)?, a.text(2)?);
     let (text, target) = (text.to_str(), target.to_str());
-    spend_search(&mut a, &pattern, &text)?;
+    spend_search(a, &pattern, &text)?;
     let replacement = Replacement::parse(&target, &pattern);
-    built(&mut a, |buffer| {
+    built(a, |buffer| {
         replacement.replace_all(&pattern, &text, |part| buffer.push(part.as_bytes()))?;
         Ok(())
     })
 }
 
 /// False for a pattern that does not compile, as sprig has it.
-pub(super) fn regex_match(mut a: Arguments<'_>) -> Called {
-    let Ok(pattern) = pattern(&mut a, 0)? else { return Ok(Value::Bool(false)) };
+pub(super) fn regex_match(a: &mut Arguments<'_>) -> Called {
+    let Ok(pattern) = pattern(a, 0)? else { return Ok(Value::Bool(false)) };
     let text = a.text(1)?;
-    spend_search(&mut a, &pattern, &text.to_str())?;
+    spend_search(a, &pattern, &text.to_str())?;
     Ok(Value::Bool(pattern.regex().is_match(&text.to_str())))
 }

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use granit_parser::{Event, Parser, ScalarStyle, options};
 
 use super::resolve::{Scalar, resolve};
-use crate::template::fault::Fault;
+use crate::template::fault::{Fault, MapError};
 use crate::template::format::shortest;
 use crate::template::parser::MAX_DEPTH;
 use crate::template::run::Run;
@@ -25,15 +25,6 @@ pub(in crate::template) enum Document {
     Text(Text),
     Sequence(Rc<Vec<Self>>),
     Mapping(Rc<Vec<(Self, Self)>>),
-}
-
-/// Why a text is no map of strings.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(in crate::template) enum StringMapError {
-    NotYaml,
-    NotAMap,
-    /// A value that is itself a list or a map.
-    NotAString,
 }
 
 /// Reads the first document; nothing where it is no YAML.
@@ -53,21 +44,20 @@ pub(in crate::template) fn read(run: &mut Run, text: &str) -> Result<Option<Docu
 pub(in crate::template) fn string_map(
     run: &mut Run,
     text: &str,
-) -> Result<Result<BTreeMap<Text, Text>, StringMapError>, Fault> {
-    let Some(document) = read(run, text)? else { return Ok(Err(StringMapError::NotYaml)) };
+) -> Result<BTreeMap<Text, Text>, MapError> {
+    let document = read(run, text).map_err(MapError::TooMuch)?.ok_or(MapError::NotYaml)?;
     let entries = match document {
-        Document::Null => return Ok(Ok(BTreeMap::new())),
+        Document::Null => return Ok(BTreeMap::new()),
         Document::Mapping(entries) => entries,
-        _ => return Ok(Err(StringMapError::NotAMap)),
+        _ => return Err(MapError::NotAMap),
     };
     let mut map = BTreeMap::new();
     for (key, value) in entries.iter() {
-        run.step()?;
-        let Some(key) = key.as_key() else { return Ok(Err(StringMapError::NotYaml)) };
-        let Some(value) = value.as_string() else { return Ok(Err(StringMapError::NotAString)) };
-        map.insert(key, value);
+        run.step().map_err(MapError::TooMuch)?;
+        let key = key.as_key().ok_or(MapError::NotYaml)?;
+        map.insert(key, value.as_string().ok_or(MapError::NotAString)?);
     }
-    Ok(Ok(map))
+    Ok(map)
 }
 
 enum Stop {
@@ -199,7 +189,7 @@ fn scalar(text: &str, style: ScalarStyle, tag: Option<&str>) -> Option<Document>
     };
     match tag {
         None if style == ScalarStyle::Plain => Some(plain()),
-        None | Some("str" | "timestamp") => Some(as_text()),
+        None => Some(as_text()),
         Some("binary") => STANDARD.decode(text).ok().map(|bytes| Document::Text(Text::from(bytes))),
         Some("null") => Some(plain()).filter(|node| matches!(node, Document::Null)),
         Some("bool") => Some(plain()).filter(|node| matches!(node, Document::Bool(_))),

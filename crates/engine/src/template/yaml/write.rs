@@ -290,8 +290,7 @@ impl Shape {
                     '#' | ',' | '[' | ']' | '{' | '}' | '&' | '*' | '!' | '|' | '>' | '\'' | '"' | '%'
                     | '@' | '`',
                 ) => true,
-                (None, '?' | ':' | '-') => next_is_blank,
-                (Some(_), ':') => next_is_blank,
+                (None, '?' | '-') | (_, ':') => next_is_blank,
                 (Some(_), '#') => is_blank(before),
                 _ => false,
             };

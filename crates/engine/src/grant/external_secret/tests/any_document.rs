@@ -13,6 +13,7 @@ fn anything() -> impl Strategy<Value = Value> {
         "$1x",
         "(",
         "{{ }}",
+        "{{ .a | upper }}",
         "${A}",
         "a/b",
         "ClusterGenerator",
@@ -46,6 +47,13 @@ fn anything() -> impl Strategy<Value = Value> {
         "regexp",
         "source",
         "transform",
+        "templateFrom",
+        "metadata",
+        "annotations",
+        "literal",
+        "configMap",
+        "items",
+        "key",
         "other",
     ]);
     leaf.prop_recursive(6, 40, 4, move |inner| {

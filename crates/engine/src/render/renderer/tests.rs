@@ -24,9 +24,17 @@ fn part(pairs: &[(&str, &str)]) -> BTreeMap<String, Text> {
     pairs.iter().map(|(key, value)| ((*key).to_owned(), Text::new((*value).to_owned()))).collect()
 }
 
+fn rendered<const N: usize>(
+    asked: &ExternalSecret,
+    parts: [BTreeMap<String, Text>; N],
+) -> SecretObject {
+    let renderer = Renderer::new(asked, &Objects::default()).unwrap();
+    renderer.render(parts, None, Timestamp::UNIX_EPOCH).unwrap().secret
+}
+
 fn written(target: &Value) -> Value {
     let parts = [part(&[("foo", "old"), ("bar", "value2")]), part(&[("foo", "value1")])];
-    serde_json::to_value(SecretObject::new(&asked(target), parts)).unwrap()
+    serde_json::to_value(rendered(&asked(target), parts)).unwrap()
 }
 
 /// The hash is a vector of ESO's; later entries win (`df-equal-keys`); metadata as `tp-none-copies`.
@@ -83,7 +91,7 @@ fn a_policy_decides_what_is_marked() {
 #[test]
 fn fields_stand_in_their_usual_order() {
     let secret =
-        SecretObject::new(&asked(&json!({})), [part(&[("b", "1"), ("B", "2"), ("a", "3")])]);
+        rendered(&asked(&json!({})), [part(&[("b", "1"), ("B", "2"), ("a", "3")])]);
     let text = serde_json::to_string(&secret).unwrap();
     let positions: Vec<_> = [
         "apiVersion",
@@ -107,7 +115,7 @@ fn fields_stand_in_their_usual_order() {
 
 #[test]
 fn a_debug_form_shows_no_value() {
-    let secret = SecretObject::new(&asked(&json!({})), [part(&[("key", "canary")])]);
+    let secret = rendered(&asked(&json!({})), [part(&[("key", "canary")])]);
     let debug = format!("{secret:?}");
     assert!(debug.contains("key") && !debug.contains("canary"), "{debug}");
 }

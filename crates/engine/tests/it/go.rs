@@ -1,4 +1,4 @@
-//! What Go answers to hundreds of templates: `data/templates.jsonl`, written by `tools/go`.
+//! What Go answers to hundreds of templates: `../data/templates.jsonl`, written by `tools/go`.
 
 use std::collections::BTreeMap;
 
@@ -27,7 +27,7 @@ struct Row {
 }
 
 fn rows() -> Vec<Row> {
-    let text = include_str!("data/templates.jsonl");
+    let text = include_str!("../data/templates.jsonl");
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
@@ -45,9 +45,8 @@ fn render(row: &Row) -> Result<Vec<u8>, TemplateError> {
 /// The class of a fault in words of Go's error.
 fn words_of(fault: &Fault) -> &'static [&'static str] {
     match fault {
-        Fault::UndefinedFunction(_) => &["not defined"],
+        Fault::UndefinedFunction(_) | Fault::UndefinedTemplate(_) => &["not defined"],
         Fault::UndefinedVariable(_) => &["undefined variable"],
-        Fault::UndefinedTemplate(_) => &["not defined"],
         Fault::MissingKey(_) => &["map has no entry for key"],
         Fault::NoField { .. } => &["can't evaluate field"],
         Fault::NilData(_) => &["nil data; no entry", "nil pointer evaluating"],

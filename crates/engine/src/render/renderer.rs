@@ -1,0 +1,431 @@
+//! From the keys of all entries to the Secret: in ESO's order, every fault at once.
+
+use std::collections::BTreeMap;
+
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE};
+use jiff::Timestamp;
+
+use super::error::{Located, RenderError, RenderErrors, Shown};
+use super::existing::Existing;
+use super::hash::{self, field_manager};
+use super::objects::Objects;
+use super::secret::{SecretObject, reserved};
+use super::{Data, Text};
+use crate::grant::{
+    CreationPolicy, Decoding, ExternalSecret, MergePolicy, RESERVED, SecretTemplate, TemplateRef,
+    TemplateScope, TemplateTarget, is_data_key, is_label_value, is_qualified_name,
+};
+use crate::template::{Origin, Template, string_map};
+
+/// An `ExternalSecret` whose templates are all there and parsed.
+#[derive(Debug)]
+pub struct Renderer<'a> {
+    asked: &'a ExternalSecret,
+    /// Those of `templateFrom`, in order.
+    from: Vec<Piece>,
+}
+
+/// One template of `templateFrom`.
+#[derive(Debug)]
+struct Piece {
+    path: String,
+    /// The key it stands under; for a literal, `literal`.
+    key: String,
+    template: Template,
+    scope: TemplateScope,
+    target: TemplateTarget,
+    decoding: Decoding,
+}
+
+/// What was rendered.
+#[derive(Debug)]
+pub struct Rendered {
+    /// The Secret; where there was one, as it is after the write.
+    pub secret: SecretObject,
+    /// For each key that comes from this `ExternalSecret`, the field that it comes from.
+    pub origins: BTreeMap<String, String>,
+}
+
+impl<'a> Renderer<'a> {
+    /// Takes what `templateFrom` names out of `objects`, and parses it.
+    ///
+    /// # Errors
+    ///
+    /// Every object and key that is missing, and every text that is no template.
+    pub fn new(asked: &'a ExternalSecret, objects: &Objects) -> Result<Self, RenderErrors> {
+        let mut faults = Vec::new();
+        let mut from = Vec::new();
+        let template = asked.target.template.as_ref();
+        for item in template.into_iter().flat_map(|template| &template.from) {
+            let piece = |path: String, key: &str, template, scope| Piece {
+                path,
+                key: key.to_owned(),
+                template,
+                scope,
+                target: item.target,
+                decoding: item.decoding,
+            };
+            let parts = [
+                (item.config_map.as_ref(), Kind::ConfigMap),
+                (item.secret.as_ref(), Kind::Secret),
+            ];
+            for (reference, kind) in parts {
+                let Some(reference) = reference else { continue };
+                let path = format!("{}.{}", item.path, kind.field());
+                for (index, wanted) in reference.items.iter().enumerate() {
+                    let path = format!("{path}.items[{index}]");
+                    match kind.parse(reference, &wanted.key, objects) {
+                        Ok(template) => {
+                            from.push(piece(path, &wanted.key, template, wanted.scope));
+                        }
+                        Err(error) => faults.push(Located { path, error }),
+                    }
+                }
+            }
+            if let Some(literal) = &item.literal {
+                let path = format!("{}.literal", item.path);
+                from.push(piece(path, "literal", literal.clone(), TemplateScope::KeysAndValues));
+            }
+        }
+        // One that is not there at all is told once.
+        faults.dedup_by(|one, other| {
+            one.error == other.error && matches!(one.error, RenderError::Missing { .. })
+        });
+        if faults.is_empty() { Ok(Self { asked, from }) } else { Err(RenderErrors(faults)) }
+    }
+
+    /// Renders the Secret from the keys of all entries, later keys winning; `now` is the time for the
+    /// functions that ask for it.
+    ///
+    /// # Errors
+    ///
+    /// Every template that fails, by its field; nothing in it is a value, or was made of one.
+    pub fn render(
+        &self,
+        entries: impl IntoIterator<Item = BTreeMap<String, Text>>,
+        existing: Option<&Existing>,
+        now: Timestamp,
+    ) -> Result<Rendered, RenderErrors> {
+        let mut keys: BTreeMap<String, Data> = BTreeMap::new();
+        let mut origins = BTreeMap::new();
+        for (index, entry) in entries.into_iter().enumerate() {
+            for (key, mut value) in entry {
+                origins.insert(key.clone(), format!("spec.dataFrom[{index}]"));
+                keys.insert(key, Data::new(std::mem::take(&mut *value).into_bytes()));
+            }
+        }
+        let mut rendering = Rendering {
+            keys: &keys,
+            now,
+            faults: Vec::new(),
+            data: BTreeMap::new(),
+            labels: BTreeMap::new(),
+            annotations: BTreeMap::new(),
+            origins: BTreeMap::new(),
+        };
+        match &self.asked.target.template {
+            None => {
+                rendering.labels = copied(&self.asked.labels);
+                rendering.annotations = copied(&self.asked.annotations);
+                rendering.take_keys(&origins);
+            }
+            Some(template) => self.apply(template, &origins, &mut rendering),
+        }
+        rendering.check_size();
+        let Rendering { faults, data, labels, annotations, origins, .. } = rendering;
+        if !faults.is_empty() {
+            return Err(RenderErrors(faults));
+        }
+        let secret = self.secret(data, labels, annotations, existing);
+        Ok(Rendered { secret, origins })
+    }
+
+    fn apply(
+        &self,
+        template: &SecretTemplate,
+        origins: &BTreeMap<String, String>,
+        rendering: &mut Rendering<'_>,
+    ) {
+        let is_empty = template.data.is_empty() && template.from.is_empty();
+        if template.merge_policy == MergePolicy::Merge || is_empty {
+            rendering.take_keys(origins);
+        }
+        for piece in &self.from {
+            rendering.add_piece(piece);
+        }
+        for (field, templates, target) in [
+            ("data", &template.data, TemplateTarget::Data),
+            ("metadata.labels", &template.labels, TemplateTarget::Labels),
+            ("metadata.annotations", &template.annotations, TemplateTarget::Annotations),
+        ] {
+            for (key, template) in templates {
+                let path = format!("spec.target.template.{field}.{key}");
+                if let Some(value) = rendering.rendered(&path, key, template) {
+                    rendering.put(&path, key, value, target, Some(key));
+                }
+            }
+        }
+    }
+
+    /// The object with the controller's own marks, over what is there.
+    fn secret(
+        &self,
+        data: BTreeMap<String, Data>,
+        labels: BTreeMap<String, String>,
+        annotations: BTreeMap<String, String>,
+        existing: Option<&Existing>,
+    ) -> SecretObject {
+        let ExternalSecret { name, namespace, target, .. } = self.asked;
+        let template = target.template.as_ref();
+        let merges = matches!(
+            target.creation_policy,
+            CreationPolicy::Merge | CreationPolicy::CreateOrMerge
+        );
+        let mut secret = SecretObject {
+            namespace: namespace.clone(),
+            name: target.name.clone(),
+            type_: template.and_then(|template| template.type_.clone()).unwrap_or_default(),
+            immutable: target.immutable,
+            labels: BTreeMap::new(),
+            annotations: BTreeMap::new(),
+            finalizers: Vec::new(),
+            data: BTreeMap::new(),
+        };
+        if let Some(existing) = existing {
+            let manager = field_manager(name);
+            secret.labels = copied(&existing.foreign_labels(&manager));
+            secret.annotations = copied(&existing.foreign_annotations(&manager));
+            secret.finalizers.clone_from(&existing.finalizers);
+            if secret.type_.is_empty() {
+                secret.type_.clone_from(&existing.type_);
+            }
+            if merges || target.immutable {
+                secret.data.clone_from(&existing.data);
+            }
+        }
+        if secret.type_.is_empty() {
+            "Opaque".clone_into(&mut secret.type_);
+        }
+        secret.labels.extend(labels);
+        secret.annotations.extend(annotations);
+        let finalizers = template.into_iter().flat_map(|template| &template.finalizers);
+        for finalizer in finalizers {
+            if !secret.finalizers.contains(finalizer) {
+                secret.finalizers.push(finalizer.clone());
+            }
+        }
+        // What is immutable is there to stay.
+        if !(target.immutable && existing.is_some()) {
+            secret.data.extend(data);
+        }
+        secret.labels.insert(reserved("managed"), "true".to_owned());
+        if target.creation_policy == CreationPolicy::Owner {
+            let owner = hash::created_by(namespace, name);
+            secret.labels.insert(reserved("created-by"), owner);
+        }
+        // Where other keys may be in the Secret the hash is over them too.
+        if existing.is_some() || !merges {
+            secret.annotations.insert(reserved("data-hash"), hash::of_data(&secret.data));
+        }
+        secret
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    ConfigMap,
+    Secret,
+}
+
+impl Kind {
+    fn field(self) -> &'static str {
+        match self {
+            Self::ConfigMap => "configMap",
+            Self::Secret => "secret",
+        }
+    }
+
+    fn parse(
+        self,
+        reference: &TemplateRef,
+        key: &str,
+        objects: &Objects,
+    ) -> Result<Template, RenderError> {
+        let name = || reference.name.clone();
+        let missing = |kind| RenderError::Missing { kind, name: name() };
+        let missing_key =
+            |kind| RenderError::MissingKey { kind, name: name(), key: key.to_owned() };
+        let (text, origin) = match self {
+            Self::ConfigMap => {
+                let object = objects.config_map(&reference.name);
+                let object = object.ok_or_else(|| missing("configmaps"))?;
+                let text = object.get(key).ok_or_else(|| missing_key("configmap"))?;
+                (text.as_str(), Origin::Public)
+            }
+            Self::Secret => {
+                let object = objects.secret(&reference.name).ok_or_else(|| missing("secrets"))?;
+                let bytes = object.get(key).ok_or_else(|| missing_key("secret"))?;
+                let text = std::str::from_utf8(bytes).map_err(|_| RenderError::NotText {
+                    kind: "secret",
+                    name: name(),
+                    key: key.to_owned(),
+                })?;
+                (text, Origin::Secret)
+            }
+        };
+        Template::parse(text, origin)
+            .map_err(|error| RenderError::Parse { key: key.to_owned(), error })
+    }
+}
+
+/// A rendering on its way.
+struct Rendering<'k> {
+    keys: &'k BTreeMap<String, Data>,
+    now: Timestamp,
+    faults: Vec<Located>,
+    data: BTreeMap<String, Data>,
+    labels: BTreeMap<String, String>,
+    annotations: BTreeMap<String, String>,
+    origins: BTreeMap<String, String>,
+}
+
+impl Rendering<'_> {
+    fn fault(&mut self, path: &str, error: RenderError) {
+        self.faults.push(Located { path: path.to_owned(), error });
+    }
+
+    /// The generators' keys as they are.
+    fn take_keys(&mut self, origins: &BTreeMap<String, String>) {
+        self.data.clone_from(self.keys);
+        self.origins.clone_from(origins);
+    }
+
+    fn rendered(&mut self, path: &str, key: &str, template: &Template) -> Option<Data> {
+        let keys = self.keys.iter().map(|(key, value)| (key.as_str(), value.as_slice()));
+        match template.render(keys, self.now) {
+            Ok(rendered) => Some(rendered),
+            Err(error) => {
+                self.fault(path, RenderError::Execute { key: key.to_owned(), error });
+                None
+            }
+        }
+    }
+
+    fn add_piece(&mut self, piece: &Piece) {
+        let Piece { path, key, template, scope, target, decoding } = piece;
+        let Some(rendered) = self.rendered(path, key, template) else { return };
+        let (values, written) = match scope {
+            TemplateScope::Values => (BTreeMap::from([(key.clone(), rendered)]), Some(key)),
+            TemplateScope::KeysAndValues => match string_map(&rendered) {
+                Ok(map) => (map, None),
+                Err(error) => {
+                    return self.fault(path, RenderError::Map { key: key.clone(), error });
+                }
+            },
+        };
+        let is_name: (fn(&str) -> bool, &'static str) = match target {
+            TemplateTarget::Data => (is_data_key, "keys of a Secret"),
+            TemplateTarget::Labels | TemplateTarget::Annotations => {
+                (is_free_name, "names of labels or annotations that a template may set")
+            }
+        };
+        let (mut illegal, mut undecoded) = (0, 0);
+        for (name, value) in values {
+            if !is_name.0(&name) {
+                illegal += 1;
+                continue;
+            }
+            match decoded(value, *decoding) {
+                Some(value) => self.put(path, &name, value, *target, written.map(String::as_str)),
+                None => undecoded += 1,
+            }
+        }
+        if illegal > 0 {
+            let (key, what) = (key.clone(), is_name.1);
+            self.fault(path, RenderError::InvalidNames { key, what, count: illegal });
+        }
+        if undecoded > 0 {
+            self.fault(path, RenderError::Decoding { key: key.clone(), count: undecoded });
+        }
+    }
+
+    /// Keeps a value; `written` is the name as the manifest wrote it, if it did.
+    fn put(
+        &mut self,
+        path: &str,
+        name: &str,
+        value: Data,
+        target: TemplateTarget,
+        written: Option<&str>,
+    ) {
+        let (what, map) = match target {
+            TemplateTarget::Data => {
+                self.origins.insert(name.to_owned(), path.to_owned());
+                self.data.insert(name.to_owned(), value);
+                return;
+            }
+            TemplateTarget::Labels => ("label", &mut self.labels),
+            TemplateTarget::Annotations => ("annotation", &mut self.annotations),
+        };
+        let text = std::str::from_utf8(&value).ok();
+        let why = match (target, text) {
+            (_, None) => ": it is UTF-8 text",
+            (TemplateTarget::Labels, Some(text)) if !is_label_value(text) => {
+                ": at most 63 letters, digits, -, _ and ., with a letter or digit at both ends"
+            }
+            (_, Some(text)) => {
+                map.insert(name.to_owned(), text.to_owned());
+                return;
+            }
+        };
+        let name = Shown(written.map(str::to_owned));
+        self.fault(path, RenderError::InvalidValue { what, name, why });
+    }
+
+    fn check_size(&mut self) {
+        let bytes = self.data.values().map(|value| value.len()).sum();
+        if bytes > MAX_BYTES {
+            self.fault("spec.target", RenderError::TooLarge { bytes, most: MAX_BYTES });
+        }
+        let bytes: usize = self.annotations.iter().map(|(key, value)| key.len() + value.len()).sum();
+        if bytes > MAX_ANNOTATIONS {
+            let why = ": all annotations together have at most 256 KiB";
+            let error = RenderError::InvalidValue { what: "annotation", name: Shown(None), why };
+            self.fault("spec.target.template", error);
+        }
+    }
+}
+
+/// A name of a label or annotation that is not the controllers' own.
+fn is_free_name(name: &str) -> bool {
+    is_qualified_name(name) && !name.starts_with(RESERVED)
+}
+
+fn decoded(value: Data, decoding: Decoding) -> Option<Data> {
+    let base64 = || STANDARD.decode(&*value).ok().map(Data::new);
+    let url = || URL_SAFE.decode(&*value).ok().map(Data::new);
+    match decoding {
+        Decoding::None => Some(value),
+        Decoding::Base64 => base64(),
+        Decoding::Base64Url => url(),
+        Decoding::Auto => Some(base64().or_else(url).unwrap_or(value)),
+    }
+}
+
+fn copied(map: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    map.iter()
+        .filter(|(key, _)| !key.starts_with(RESERVED))
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect()
+}
+
+/// The most bytes of a Secret's values.
+/// <https://kubernetes.io/docs/concepts/configuration/secret/#restriction-data-size>
+const MAX_BYTES: usize = 1024 * 1024;
+/// The most bytes of all annotations.
+/// <https://kubernetes.io/docs/concepts/overview/working-with-objects/annotations/>
+const MAX_ANNOTATIONS: usize = 256 * 1024;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,6 @@
+//! What others answer: Go's libraries, and External Secrets Operator on a cluster.
+#![expect(clippy::unwrap_used, reason = "a helper of a test fails like the test itself")]
+
+mod go;
+mod hashes;
+mod observed;
