@@ -7,6 +7,7 @@ mod guards;
 mod place;
 mod request;
 mod source;
+mod template;
 
 use std::path::PathBuf;
 
@@ -19,6 +20,7 @@ pub(crate) use guards::GuardArgs;
 pub(crate) use place::PlaceArgs;
 pub(crate) use request::{AssumeArgs, AssumeOutput, ExecArgs, ParameterArgs, RequestArgs};
 pub(crate) use source::{MfaArgs, SourceArgs, SourceChoice, TokenArgs};
+pub(crate) use template::{TemplateArgs, TemplateOutput};
 
 /// How manifests are run, for `--help` and the reference.
 const GENERATE_EXAMPLES: &str = "Examples:
@@ -70,6 +72,12 @@ pub(crate) enum Command {
     /// The generators are those of External Secrets Operator; docs/reference/manifests.md has their
     /// fields. All grants are minted before anything is printed, so a failed one takes nothing away.
     Generate(GenerateArgs),
+    /// Render the templates of ExternalSecrets without any call
+    ///
+    /// Shows the Secret that would be written, and which of its keys comes from which template. The
+    /// generators' keys have made-up values, or those of --data. docs/guides/templates.md has the
+    /// language and its functions.
+    Template(TemplateArgs),
     /// Assume a role and print its credentials
     ///
     /// The request is by flags (ROLE_ARN and those under Request), or it is a grant by -f. What

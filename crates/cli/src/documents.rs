@@ -98,8 +98,7 @@ impl Documents {
             },
             "Secret" => self.inputs.add_secret(value, violations),
             "ServiceAccount" => self.inputs.add_service_account(value, violations),
-            // Not used by this command, and often in the same file.
-            "ConfigMap" => {}
+            "ConfigMap" => self.inputs.add_config_map(value, violations),
             ExternalSecret::KIND => match ExternalSecret::read(value) {
                 Ok(external_secret) => self.external_secrets.push(external_secret),
                 Err(found) => of_external_secrets.extend(found),
@@ -202,7 +201,7 @@ fn hint_for(text: &str) -> String {
 }
 
 /// Zeroes the strings of a document: it may have been a Secret.
-fn wipe(value: &mut Value) {
+pub(crate) fn wipe(value: &mut Value) {
     match value {
         Value::String(text) => text.zeroize(),
         Value::Array(items) => items.iter_mut().for_each(wipe),

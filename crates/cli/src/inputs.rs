@@ -1,6 +1,6 @@
 //! What grants name: Secrets and ServiceAccounts, from documents or from a directory.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
@@ -8,8 +8,9 @@ use base64::engine::general_purpose::STANDARD;
 use rolecall_aws::command;
 use rolecall_engine::error::SourceError;
 use rolecall_engine::fields::Fields;
-use rolecall_engine::grant::{KeyRef, check_name, placeholder_in};
+use rolecall_engine::grant::{ExternalSecret, KeyRef, check_name, placeholder_in};
 use rolecall_engine::plan::TokenFrom;
+use rolecall_engine::render::{Data, Objects};
 use rolecall_engine::violation::{Violations, shown};
 use secrecy::SecretString;
 use serde_json::Value;
@@ -24,6 +25,7 @@ type Name = (String, String);
 #[derive(Debug, Default)]
 pub(crate) struct Inputs {
     secrets: HashMap<Name, Secret>,
+    config_maps: HashMap<Name, BTreeMap<String, String>>,
     /// The `eks.amazonaws.com/role-arn` of each account, where it has one.
     accounts: HashMap<Name, Option<String>>,
     pub(crate) secrets_dir: Option<PathBuf>,
@@ -31,8 +33,8 @@ pub(crate) struct Inputs {
     pub(crate) token: Option<TokenInput>,
 }
 
-/// The keys of a Secret; a value that is no text is none that a grant could use.
-type Secret = HashMap<String, Option<SecretString>>;
+/// The keys of a Secret; nothing where a value could not be read.
+type Secret = BTreeMap<String, Option<Data>>;
 
 /// A web identity token and what it was when it was first read.
 ///
@@ -70,8 +72,8 @@ impl Inputs {
                     values.insert(key.clone(), None);
                     continue;
                 };
-                match if decoded { decode(text) } else { Ok(Some(SecretString::from(text))) } {
-                    Ok(value) => drop(values.insert(key.clone(), value)),
+                match if decoded { decode(text) } else { Ok(Data::new(text.into())) } {
+                    Ok(value) => drop(values.insert(key.clone(), Some(value))),
                     Err(NotBase64) => {
                         values.insert(key.clone(), None);
                         violations.push(format!("{path}.{}", shown(key)), "is not base64");
@@ -82,6 +84,18 @@ impl Inputs {
         let Some(name) = name else { return };
         if self.secrets.insert(name, values).is_some() {
             violations.push("metadata.name", "is the name of two Secrets");
+        }
+    }
+
+    pub(crate) fn add_config_map(&mut self, document: &Value, violations: &mut Violations) {
+        let Some(mut top) = Fields::of(document, "", violations) else { return };
+        let name = read_name(&mut top, violations);
+        let data = top.object("data", violations);
+        let keys = data.map(|data| data.texts_by_key(violations)).unwrap_or_default();
+        let Some(name) = name else { return };
+        let keys = keys.into_iter().map(|(key, text)| (key.to_owned(), text.to_owned()));
+        if self.config_maps.insert(name, keys.collect()).is_some() {
+            violations.push("metadata.name", "is the name of two ConfigMaps");
         }
     }
 
@@ -108,8 +122,9 @@ impl Inputs {
     ) -> Result<SecretString, SourceError> {
         let KeyRef { name, key } = reference;
         if let Some(values) = self.secrets.get(&(namespace.to_owned(), name.clone())) {
-            let (what, hint) = match values.get(key) {
-                Some(Some(value)) => return Ok(value.clone()),
+            let text = |value: &Data| std::str::from_utf8(value).ok().map(SecretString::from);
+            let (what, hint) = match values.get(key).map(|value| value.as_ref().and_then(text)) {
+                Some(Some(value)) => return Ok(value),
                 Some(None) => {
                     (format!("the key \"{key}\" of Secret {namespace}/{name} is no text"), None)
                 }
@@ -129,6 +144,38 @@ impl Inputs {
                 hint: Some(self.where_to_put(namespace, name)),
             }),
         }
+    }
+
+    /// What the templates of an ExternalSecret name: objects of its namespace.
+    pub(crate) fn objects_for(&self, asked: &ExternalSecret) -> Objects {
+        let mut objects = Objects::default();
+        let at = |name: &str| (asked.namespace.clone(), name.to_owned());
+        let template = asked.target.template.iter();
+        for from in template.flat_map(|template| &template.from) {
+            if let Some(reference) = &from.config_map
+                && let Some(keys) = self.config_maps.get(&at(&reference.name))
+            {
+                objects.add_config_map(&reference.name, keys.clone());
+            }
+            let Some(reference) = &from.secret else { continue };
+            let keys: BTreeMap<String, Data> = match self.secrets.get(&at(&reference.name)) {
+                Some(values) => {
+                    let read = values.iter().filter_map(|(key, value)| Some((key, value.clone()?)));
+                    read.map(|(key, value)| (key.clone(), value)).collect()
+                }
+                None => {
+                    let Some(dir) = &self.secrets_dir else { continue };
+                    let read = reference.items.iter().filter_map(|item| {
+                        let text = read_text(&dir.join(&reference.name).join(&item.key), MOST_BYTES);
+                        let mut text = text.ok()?;
+                        Some((item.key.clone(), Data::new(std::mem::take(&mut *text).into_bytes())))
+                    });
+                    read.collect()
+                }
+            };
+            objects.add_secret(&reference.name, keys);
+        }
+        objects
     }
 
     /// The role that a ServiceAccount is annotated with.
@@ -186,13 +233,11 @@ fn read_name(top: &mut Fields<'_>, violations: &mut Violations) -> Option<Name> 
 
 struct NotBase64;
 
-/// Base64 as Kubernetes writes it; nothing where the bytes are no text.
-fn decode(text: &str) -> Result<Option<SecretString>, NotBase64> {
+/// Base64 as Kubernetes writes it.
+fn decode(text: &str) -> Result<Data, NotBase64> {
     let compact: Zeroizing<String> =
         Zeroizing::new(text.chars().filter(|c| !c.is_ascii_whitespace()).collect());
-    let bytes = STANDARD.decode(compact.as_bytes()).map_err(|_| NotBase64)?;
-    let bytes = Zeroizing::new(bytes);
-    Ok(std::str::from_utf8(&bytes).ok().map(SecretString::from))
+    STANDARD.decode(compact.as_bytes()).map(Data::new).map_err(|_| NotBase64)
 }
 
 fn known_keys(values: &Secret) -> String {

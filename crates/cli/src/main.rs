@@ -8,6 +8,7 @@ mod asker;
 mod assume;
 mod choice;
 mod clock;
+mod diff;
 mod documents;
 mod door;
 mod emulate;
@@ -28,6 +29,7 @@ mod secrets;
 mod settings;
 mod signals;
 mod source;
+mod template;
 mod terminal;
 
 use std::process::ExitCode;
@@ -68,6 +70,7 @@ fn run(command: &Command, terminal: Terminal) -> Result<u8, Failure> {
         Command::Assume(args) => {
             runtime.block_on(assume::run(args, &settings, terminal)).map(|()| 0)
         }
+        Command::Template(args) => template::run(args, terminal).map(|()| 0),
         Command::Emulate(args) => runtime.block_on(emulate::run(args, terminal)).map(|()| 0),
         Command::Exec(args) => {
             let next = runtime.block_on(exec::run(args, &settings, terminal))?;

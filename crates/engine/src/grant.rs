@@ -41,6 +41,10 @@ use crate::violation::{Violations, shown};
 /// The API group and version of the generators.
 pub const GENERATORS_API_VERSION: &str = "generators.external-secrets.io/v1alpha1";
 
+const SESSION_KEYS: &[&str] =
+    &["access_key_id", "secret_access_key", "session_token", "expiration"];
+const REGISTRY_KEYS: &[&str] = &["username", "password", "proxy_endpoint", "expires_at"];
+
 /// A grant with its name.
 #[derive(Clone, Debug)]
 pub struct Grant {
@@ -191,11 +195,9 @@ impl Ask {
     /// The keys that it gives, as ESO names them.
     pub fn output_keys(&self) -> &'static [&'static str] {
         match self {
-            Self::AssumeRole(_) | Self::SessionToken(_) => {
-                &["access_key_id", "secret_access_key", "session_token", "expiration"]
-            }
+            Self::AssumeRole(_) | Self::SessionToken(_) => SESSION_KEYS,
             Self::RegistryToken(RegistryTokenSpec { registry: Registry::Private, .. }) => {
-                &["username", "password", "proxy_endpoint", "expires_at"]
+                REGISTRY_KEYS
             }
             Self::RegistryToken(RegistryTokenSpec { registry: Registry::Public, .. }) => {
                 &["username", "password", "expires_at"]

@@ -15,7 +15,7 @@
 //! #     "target": {"template": {"data": {"text": "until {{ .until }}"}}}}});
 //!
 //! let asked = ExternalSecret::read(&document)?;
-//! let renderer = Renderer::new(&asked, &Objects::default())?;
+//! let renderer = Renderer::new(asked.clone(), &Objects::default())?;
 //! let mut parts = Vec::new();
 //! for entry in &asked.entries {
 //!     // What the generator gave, by `output::generator_keys`.

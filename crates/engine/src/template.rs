@@ -23,6 +23,7 @@ mod functions;
 mod json;
 mod lexer;
 mod literals;
+mod needs;
 mod parser;
 mod run;
 mod tree;
@@ -69,6 +70,19 @@ impl Template {
         }
         let tree = parser::parse(text, origin)?;
         Ok(Self(Arc::new(Parsed { text: Zeroizing::new(text.to_owned()), origin, tree })))
+    }
+
+    /// What would go wrong for certain over these keys: each one that it takes and that is not there.
+    pub fn missing(&self, has: impl Fn(&str) -> bool) -> Vec<TemplateError> {
+        let Parsed { text, origin, tree } = &*self.0;
+        let mut missing = Vec::new();
+        needs::each(tree, |name, position| {
+            if !has(name) {
+                let fault = Fault::MissingKey(Name::new(name, *origin));
+                missing.push(TemplateError::at(text, position, fault));
+            }
+        });
+        missing
     }
 
     /// Renders it over `keys`; `now` is what the functions of time take for now.

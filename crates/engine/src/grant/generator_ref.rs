@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{ASSUME_ROLE_KIND, Ask, CLUSTER_KIND, GENERATORS_API_VERSION, Grant};
-use super::{REGISTRY_TOKEN_KIND, SESSION_TOKEN_KIND, check_name};
+use super::{REGISTRY_KEYS, REGISTRY_TOKEN_KIND, SESSION_KEYS, SESSION_TOKEN_KIND, check_name};
 use crate::fields::Fields;
 use crate::violation::{Violations, nearest, shown};
 
@@ -40,6 +40,17 @@ impl GeneratorKind {
             Self::SessionToken => SESSION_TOKEN_KIND,
             Self::RegistryToken => REGISTRY_TOKEN_KIND,
             Self::Cluster => CLUSTER_KIND,
+        }
+    }
+
+    /// The keys of such a generator, whose document is not known; of a wrapped one nothing is.
+    ///
+    /// An `ECRAuthorizationToken` is taken for one of a private registry.
+    pub fn usual_keys(self) -> Option<&'static [&'static str]> {
+        match self {
+            Self::AssumeRole | Self::SessionToken => Some(SESSION_KEYS),
+            Self::RegistryToken => Some(REGISTRY_KEYS),
+            Self::Cluster => None,
         }
     }
 

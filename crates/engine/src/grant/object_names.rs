@@ -17,7 +17,7 @@ pub fn check_name(path: &str, name: Option<&str>, violations: &mut Violations) {
     }
 }
 
-/// A key of a Secret or ConfigMap.
+/// A key of a Secret or a `ConfigMap`.
 pub(super) fn check_key(path: &str, key: &str, violations: &mut Violations) {
     if !is_data_key(key) {
         violations.push(path, "must be 1 to 253 letters A-Z a-z, digits, -, _ or .");

@@ -114,7 +114,7 @@ pub enum Decoding {
 }
 
 impl SecretTemplate {
-    pub(super) fn read(mut template: Fields<'_>, violations: &mut Violations) -> Option<Self> {
+    pub(super) fn read(mut template: Fields<'_>, violations: &mut Violations) -> Self {
         let version = template.text("engineVersion", violations);
         if version.is_some_and(|version| version != "v2") {
             violations.push(template.path_of("engineVersion"), "must be v2");
@@ -157,7 +157,7 @@ impl SecretTemplate {
         if let Some(problem) = read.forbidden_type() {
             violations.push(path, problem);
         }
-        Some(read)
+        read
     }
 
     /// ESO's words for a Secret that would be a token for the cluster's API.

@@ -45,7 +45,9 @@ impl Existing {
             if top.text("kind", &mut violations) != Some("Secret") {
                 violations.push("kind", "must be Secret");
             }
-            read.type_ = top.text("type", &mut violations).unwrap_or("Opaque").to_owned();
+            if let Some(type_) = top.text("type", &mut violations) {
+                type_.clone_into(&mut read.type_);
+            }
             read.immutable = top.boolean("immutable", &mut violations).unwrap_or_default();
             if let Some(data) = top.object("data", &mut violations) {
                 read.add_data(data, &mut violations);

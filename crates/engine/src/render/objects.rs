@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::Data;
 
-/// ConfigMaps and Secrets by name.
+/// `ConfigMap`s and Secrets by name.
 #[derive(Default)]
 pub struct Objects {
     config_maps: BTreeMap<String, BTreeMap<String, String>>,

@@ -20,8 +20,8 @@ use crate::template::{Origin, Template, string_map};
 
 /// An `ExternalSecret` whose templates are all there and parsed.
 #[derive(Debug)]
-pub struct Renderer<'a> {
-    asked: &'a ExternalSecret,
+pub struct Renderer {
+    asked: ExternalSecret,
     /// Those of `templateFrom`, in order.
     from: Vec<Piece>,
 }
@@ -47,13 +47,13 @@ pub struct Rendered {
     pub origins: BTreeMap<String, String>,
 }
 
-impl<'a> Renderer<'a> {
+impl Renderer {
     /// Takes what `templateFrom` names out of `objects`, and parses it.
     ///
     /// # Errors
     ///
     /// Every object and key that is missing, and every text that is no template.
-    pub fn new(asked: &'a ExternalSecret, objects: &Objects) -> Result<Self, RenderErrors> {
+    pub fn new(asked: ExternalSecret, objects: &Objects) -> Result<Self, RenderErrors> {
         let mut faults = Vec::new();
         let mut from = Vec::new();
         let template = asked.target.template.as_ref();
@@ -93,6 +93,31 @@ impl<'a> Renderer<'a> {
             one.error == other.error && matches!(one.error, RenderError::Missing { .. })
         });
         if faults.is_empty() { Ok(Self { asked, from }) } else { Err(RenderErrors(faults)) }
+    }
+
+    /// What it renders.
+    pub fn asked(&self) -> &ExternalSecret {
+        &self.asked
+    }
+
+    /// Tells what no value of these keys could mend: a key that is taken and not there.
+    ///
+    /// # Errors
+    ///
+    /// Every such place.
+    pub fn check(&self, has: impl Fn(&str) -> bool) -> Result<(), RenderErrors> {
+        let own = self.asked.target.template.iter().flat_map(fields);
+        let own = own.map(|(path, key, template, _)| (path, key.to_owned(), template));
+        let from = self.from.iter();
+        let from = from.map(|piece| (piece.path.clone(), piece.key.clone(), &piece.template));
+        let mut faults = Vec::new();
+        for (path, key, template) in from.chain(own) {
+            for error in template.missing(&has) {
+                let error = RenderError::Execute { key: key.clone(), error };
+                faults.push(Located { path: path.clone(), error });
+            }
+        }
+        if faults.is_empty() { Ok(()) } else { Err(RenderErrors(faults)) }
     }
 
     /// Renders the Secret from the keys of all entries, later keys winning; `now` is the time for the
@@ -154,16 +179,9 @@ impl<'a> Renderer<'a> {
         for piece in &self.from {
             rendering.add_piece(piece);
         }
-        for (field, templates, target) in [
-            ("data", &template.data, TemplateTarget::Data),
-            ("metadata.labels", &template.labels, TemplateTarget::Labels),
-            ("metadata.annotations", &template.annotations, TemplateTarget::Annotations),
-        ] {
-            for (key, template) in templates {
-                let path = format!("spec.target.template.{field}.{key}");
-                if let Some(value) = rendering.rendered(&path, key, template) {
-                    rendering.put(&path, key, value, target, Some(key));
-                }
+        for (path, key, template, target) in fields(template) {
+            if let Some(value) = rendering.rendered(&path, key, template) {
+                rendering.put(&path, key, value, target, Some(key));
             }
         }
     }
@@ -176,7 +194,7 @@ impl<'a> Renderer<'a> {
         annotations: BTreeMap<String, String>,
         existing: Option<&Existing>,
     ) -> SecretObject {
-        let ExternalSecret { name, namespace, target, .. } = self.asked;
+        let ExternalSecret { name, namespace, target, .. } = &self.asked;
         let template = target.template.as_ref();
         let merges = matches!(
             target.creation_policy,
@@ -230,6 +248,22 @@ impl<'a> Renderer<'a> {
         }
         secret
     }
+}
+
+/// The templates of `data` and `metadata`, in ESO's order.
+fn fields(
+    template: &SecretTemplate,
+) -> impl Iterator<Item = (String, &str, &Template, TemplateTarget)> {
+    let groups = [
+        ("data", &template.data, TemplateTarget::Data),
+        ("metadata.labels", &template.labels, TemplateTarget::Labels),
+        ("metadata.annotations", &template.annotations, TemplateTarget::Annotations),
+    ];
+    groups.into_iter().flat_map(|(field, templates, target)| {
+        templates.iter().map(move |(key, template)| {
+            (format!("spec.target.template.{field}.{key}"), key.as_str(), template, target)
+        })
+    })
 }
 
 #[derive(Clone, Copy)]

@@ -67,7 +67,7 @@ fn render(row: &Row) -> Result<Rendered, Vec<String>> {
         objects.add_secret(name, keys.collect());
     }
     let existing = row.existing.as_ref().map(|secret| Existing::read(secret).unwrap());
-    let renderer = Renderer::new(&asked, &objects).map_err(|errors| told(&errors))?;
+    let renderer = Renderer::new(asked.clone(), &objects).map_err(|errors| told(&errors))?;
     let now = Timestamp::UNIX_EPOCH;
     let mut parts = Vec::new();
     for entry in &asked.entries {
@@ -108,6 +108,8 @@ const CLASSES: &[(&str, &str)] = &[
     ("with annotation \"kubernetes.io/service-account.name\"", "with annotation \"kubernetes.io/service-account.name\""),
 ];
 
+const HASH: &str = "reconcile.external-secrets.io/data-hash";
+
 fn check(row: &Row) -> Result<(), String> {
     let ours = render(row);
     if let Some(errors) = &row.errors {
@@ -135,7 +137,6 @@ fn check(row: &Row) -> Result<(), String> {
         .map(|(key, value)| (key.clone(), String::from_utf8_lossy(value).into_owned()))
         .collect();
     let mut annotations = ours.annotations.clone();
-    const HASH: &str = "reconcile.external-secrets.io/data-hash";
     if written.annotations[HASH].starts_with('<') {
         // Of values that were others on the cluster.
         let hash = annotations.insert(HASH.to_owned(), written.annotations[HASH].clone());

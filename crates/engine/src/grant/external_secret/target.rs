@@ -106,7 +106,7 @@ impl Target {
         });
         let immutable = target.boolean("immutable", violations).unwrap_or_default();
         let template = target.object("template", violations);
-        let template = template.and_then(|template| SecretTemplate::read(template, violations));
+        let template = template.map(|template| SecretTemplate::read(template, violations));
         if target.value("manifest").is_some() {
             let problem = "invalid generic target: rolecall writes Secrets alone";
             violations.push(target.path_of("manifest"), problem);

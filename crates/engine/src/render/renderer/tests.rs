@@ -28,7 +28,7 @@ fn rendered<const N: usize>(
     asked: &ExternalSecret,
     parts: [BTreeMap<String, Text>; N],
 ) -> SecretObject {
-    let renderer = Renderer::new(asked, &Objects::default()).unwrap();
+    let renderer = Renderer::new(asked.clone(), &Objects::default()).unwrap();
     renderer.render(parts, None, Timestamp::UNIX_EPOCH).unwrap().secret
 }
 

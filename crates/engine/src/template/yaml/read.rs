@@ -189,7 +189,6 @@ fn scalar(text: &str, style: ScalarStyle, tag: Option<&str>) -> Option<Document>
     };
     match tag {
         None if style == ScalarStyle::Plain => Some(plain()),
-        None => Some(as_text()),
         Some("binary") => STANDARD.decode(text).ok().map(|bytes| Document::Text(Text::from(bytes))),
         Some("null") => Some(plain()).filter(|node| matches!(node, Document::Null)),
         Some("bool") => Some(plain()).filter(|node| matches!(node, Document::Bool(_))),
@@ -201,7 +200,7 @@ fn scalar(text: &str, style: ScalarStyle, tag: Option<&str>) -> Option<Document>
             Document::Int(integer) => Some(Document::Float(integer as f64)),
             node => Some(node).filter(|node| matches!(node, Document::Float(_))),
         },
-        Some(_) => Some(as_text()),
+        None | Some(_) => Some(as_text()),
     }
 }
 
