@@ -18,7 +18,10 @@ pub(crate) fn write(
     let mut lines = Lines { out, show_values };
     if existing.type_ != secret.type_ {
         let (old, new) = (&existing.type_, &secret.type_);
-        lines.line('~', &format!("type: {old} -> {new} (Kubernetes refuses another type: delete it first)"));
+        lines.line(
+            '~',
+            &format!("type: {old} -> {new} (Kubernetes refuses another type: delete it first)"),
+        );
     }
     if existing.immutable != secret.immutable {
         lines.line('~', &format!("immutable: {} -> {}", existing.immutable, secret.immutable));

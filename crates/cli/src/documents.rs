@@ -248,7 +248,13 @@ mod tests {
     #[test]
     fn a_list_is_read_as_its_items() {
         let text = r#"{"kind": "List", "items": [{"kind": "Nonsense"}, {"kind": "ConfigMap"}]}"#;
-        assert_eq!(told(text), ["f#1 items[0] kind: 'Nonsense' is not known here"]);
+        assert_eq!(
+            told(text),
+            [
+                "f#1 items[0] kind: 'Nonsense' is not known here",
+                "f#1 items[1] metadata.name: is missing"
+            ]
+        );
     }
 
     proptest! {

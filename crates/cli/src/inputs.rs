@@ -166,7 +166,8 @@ impl Inputs {
                 None => {
                     let Some(dir) = &self.secrets_dir else { continue };
                     let read = reference.items.iter().filter_map(|item| {
-                        let text = read_text(&dir.join(&reference.name).join(&item.key), MOST_BYTES);
+                        let text =
+                            read_text(&dir.join(&reference.name).join(&item.key), MOST_BYTES);
                         let mut text = text.ok()?;
                         Some((item.key.clone(), Data::new(std::mem::take(&mut *text).into_bytes())))
                     });

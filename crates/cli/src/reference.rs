@@ -278,7 +278,7 @@ what may stand in a file in [manifests](manifests.md); what is read of the envir
 
 ";
 
-const KINDS: [(&str, &str); 24] = [
+const KINDS: [(&str, &str); 25] = [
     ("ACCOUNT", "an AWS account's number, 12 digits"),
     ("ADDRESS", "an IP address and a port, `127.0.0.1:4566` or `[::1]:4566`"),
     ("ARN", "an ARN in full, as `arn:aws:iam::111122223333:role/NAME`"),
@@ -288,6 +288,7 @@ const KINDS: [(&str, &str); 24] = [
     ("CODE", "six digits"),
     ("DIR", "the path of a folder"),
     ("DURATION", "seconds (`3600`), or `1h`, `90m`, `1h30m`"),
+    ("EXISTING", "the path of a file"),
     ("FILE", "the path of a file"),
     ("FILE|JSON", "a JSON object where it begins with `{`, else the path of a file"),
     ("FORMAT", "one of the formats listed"),

@@ -68,8 +68,9 @@ pub(crate) fn choose_secrets(
     violations.extend(std::mem::take(&mut documents.faults_of_external_secrets));
     let all = std::mem::take(&mut documents.external_secrets);
     if all.is_empty() && violations.is_empty() {
-        return Err(Failure::usage("the files hold no ExternalSecret")
-            .hint("generate -o keys, json and yaml run generators without one"));
+        return Err(Failure::usage("the files hold no ExternalSecret").hint(
+            "it is a document of kind ExternalSecret; generate -o keys runs a generator alone",
+        ));
     }
     match choose(all, name, full_name, ExternalSecret::KIND) {
         Err(failure) if violations.is_empty() => Err(failure),
@@ -234,7 +235,9 @@ fn keys_after_rewrite(
         let keys = keys.map(|key| ((*key).to_owned(), Text::default())).collect();
         match rewrite(keys, &entry.rewrites, SystemClock.now()) {
             Ok(rewritten) => {
-                all.iter_mut().for_each(|all| all.extend(rewritten.keys.keys().cloned()));
+                if let Some(all) = &mut all {
+                    all.extend(rewritten.keys.into_keys());
+                }
             }
             Err(error) => {
                 let name = full_name(external_secret);

@@ -23,9 +23,7 @@ use crate::documents::{Documents, parse, wipe};
 use crate::door::unexpected;
 use crate::files::{MOST_BYTES, read_text};
 use crate::report::Failure;
-use crate::secrets::{
-    choose_secrets, find_grant, full_name, push_missing, render, renderer, warn,
-};
+use crate::secrets::{choose_secrets, find_grant, full_name, push_missing, render, renderer, warn};
 use crate::terminal::Terminal;
 
 /// Runs the command.
@@ -42,7 +40,8 @@ pub(crate) fn run(args: &TemplateArgs, terminal: Terminal) -> Result<(), Failure
                 .hint("files to read are given with -f"));
         }
         _ if args.show_values && !is_diff => {
-            return Err(Failure::usage("--show-values is used by -o diff only"));
+            return Err(Failure::usage("--show-values is used by -o diff only")
+                .hint("-o data prints the values"));
         }
         _ => {}
     }
@@ -51,15 +50,17 @@ pub(crate) fn run(args: &TemplateArgs, terminal: Terminal) -> Result<(), Failure
     let mut documents = Documents::read(&args.files, Dialect::Compatible, &mut violations);
     let chosen = choose_secrets(&mut documents, args.name.as_deref(), &mut violations)?;
     if is_diff && chosen.len() > 1 {
-        return Err(Failure::usage("the files hold several ExternalSecrets, and -o diff takes one")
-            .hint("choose it with --name"));
+        return Err(Failure::usage(
+            "the files hold several ExternalSecrets, and -o diff takes one",
+        )
+        .hint("choose it with --name"));
     }
     let given = args.data.as_deref().map(|file| read_data(file, &mut violations));
     let existing = args.existing.as_deref().and_then(|file| read_secret(file, &mut violations));
     let planned = plan(chosen, &documents, given, terminal, &mut violations);
     let planned = violations
         .into_result(Some(planned))
-        .map_err(|found| Failure::violations("the input is not valid", &found))?;
+        .map_err(|found| Failure::violations("the input is not valid", &found).or_hint(GUIDE))?;
     let now = SystemClock.now();
     let mut text = Zeroizing::new(String::with_capacity(ROOM));
     for (index, (renderer, keys)) in planned.into_iter().enumerate() {
@@ -184,13 +185,11 @@ fn read_data(file: &Path, violations: &mut Violations) -> (String, Given) {
 }
 
 fn read_secret(file: &Path, violations: &mut Violations) -> Option<Existing> {
-    read_document(file, violations, |document, name, violations| {
-        match Existing::read(document) {
-            Ok(existing) => Some(existing),
-            Err(found) => {
-                violations.extend(found.below(name));
-                None
-            }
+    read_document(file, violations, |document, name, violations| match Existing::read(document) {
+        Ok(existing) => Some(existing),
+        Err(found) => {
+            violations.extend(found.below(name));
+            None
         }
     })
 }
@@ -230,5 +229,6 @@ pub(crate) fn shown_value(value: &Data) -> Zeroizing<String> {
     }
 }
 
+const GUIDE: &str = "the fields of a template are in docs/guides/templates.md";
 /// Room for a Secret of the usual size, so that no value is left behind by a growing buffer.
 const ROOM: usize = 256 * 1024;

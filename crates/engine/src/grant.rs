@@ -25,11 +25,11 @@ pub use parameters::{Parameters, check_policy_arn_count};
 pub use placeholder::placeholder_in;
 pub use registry_token::RegistryTokenSpec;
 pub use rewrite::Rewrite;
-pub(crate) use secret_template::{RESERVED, parse_hint};
 pub use secret_template::{
     Decoding, MergePolicy, SecretTemplate, TemplateFrom, TemplateItem, TemplateRef, TemplateScope,
     TemplateTarget,
 };
+pub(crate) use secret_template::{RESERVED, parse_hint};
 pub use session_token::SessionTokenSpec;
 
 use crate::arn::{Dialect, RoleArn};

@@ -32,6 +32,7 @@ mod existing;
 mod hash;
 mod objects;
 mod renderer;
+mod rendering;
 mod rewrite;
 mod secret;
 

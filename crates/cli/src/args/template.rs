@@ -25,7 +25,8 @@ pub(crate) struct TemplateArgs {
     pub(crate) name: Option<String>,
     /// What the generators give: a YAML map of their keys to strings
     ///
-    /// A key that it leaves out has the value <KEY>; expiration and expires_at are 1767229200.
+    /// A key that it leaves out has its own name in angle brackets for a value; expiration and expires_at
+    /// are 1767229200.
     #[arg(long, value_name = "FILE")]
     pub(crate) data: Option<PathBuf>,
     /// How to print

@@ -45,7 +45,8 @@ pub(crate) fn is_qualified_name(text: &str) -> bool {
     };
     let is_domain = |domain: &str| {
         let is_label = |label: &str| {
-            let inner = label.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+            let inner =
+                label.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
             inner && !label.is_empty() && !label.starts_with('-') && !label.ends_with('-')
         };
         domain.len() <= 253 && domain.split('.').all(is_label)

@@ -137,11 +137,15 @@ impl SecretTemplate {
             })
         });
         let items = template.list("templateFrom", violations).unwrap_or_default();
-        let from: Vec<_> =
-            items.iter().filter_map(|(path, item)| TemplateFrom::read(item, path, violations)).collect();
+        let from: Vec<_> = items
+            .iter()
+            .filter_map(|(path, item)| TemplateFrom::read(item, path, violations))
+            .collect();
         let path = template.path().to_owned();
         template.finish(violations, |word| match word {
-            "labels" | "annotations" | "finalizers" => Some(format!("it stands in {path}.metadata")),
+            "labels" | "annotations" | "finalizers" => {
+                Some(format!("it stands in {path}.metadata"))
+            }
             "stringData" => Some("data holds texts as they are".to_owned()),
             _ => None,
         });
@@ -170,9 +174,11 @@ impl SecretTemplate {
             "bootstrap.kubernetes.io/token" => {
                 Some(format!("template.type=\"{type_}\" is not allowed"))
             }
-            "kubernetes.io/service-account-token" if self.annotations.contains_key(ACCOUNT) => Some(
-                format!("template.type=\"{type_}\" with annotation \"{ACCOUNT}\" is not allowed"),
-            ),
+            "kubernetes.io/service-account-token" if self.annotations.contains_key(ACCOUNT) => {
+                Some(format!(
+                    "template.type=\"{type_}\" with annotation \"{ACCOUNT}\" is not allowed"
+                ))
+            }
             "kubernetes.io/service-account-token" if fills_annotations => Some(format!(
                 "template.type=\"{type_}\" with templateFrom target=\"Annotations\" is not allowed"
             )),
@@ -305,8 +311,10 @@ impl TemplateRef {
             violations.push(reference.path_of("items"), "is missing");
         }
         let items = reference.list("items", violations).unwrap_or_default();
-        let items: Vec<_> =
-            items.iter().filter_map(|(path, item)| TemplateItem::read(item, path, violations)).collect();
+        let items: Vec<_> = items
+            .iter()
+            .filter_map(|(path, item)| TemplateItem::read(item, path, violations))
+            .collect();
         reference.finish(violations, |_| None);
         Some(Self { name: name?.to_owned(), items })
     }

@@ -126,6 +126,9 @@ fn foreign(
 impl fmt::Debug for Existing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let keys: Vec<_> = self.data.keys().collect();
-        f.debug_struct("Existing").field("type_", &self.type_).field("keys", &keys).finish_non_exhaustive()
+        f.debug_struct("Existing")
+            .field("type_", &self.type_)
+            .field("keys", &keys)
+            .finish_non_exhaustive()
     }
 }

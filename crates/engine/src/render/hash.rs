@@ -54,7 +54,8 @@ pub fn synced_resource_version(
     annotations: &BTreeMap<String, String>,
 ) -> String {
     let printed = |map: &BTreeMap<String, String>| {
-        let entries: Vec<String> = map.iter().map(|(key, value)| format!("{key}:{value}")).collect();
+        let entries: Vec<String> =
+            map.iter().map(|(key, value)| format!("{key}:{value}")).collect();
         format!("map[{}]", entries.join(" "))
     };
     let (labels, annotations) = (printed(labels), printed(annotations));

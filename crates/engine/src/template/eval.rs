@@ -1,5 +1,7 @@
 //! Runs a tree over its data, as Go's `text/template` does with `missingkey=error`.
 
+mod range;
+
 use jiff::Timestamp;
 use zeroize::Zeroizing;
 
@@ -153,79 +155,6 @@ impl<'t> Evaluation<'t> {
             eval.variables.truncate(declared);
             Ok(flow)
         })
-    }
-
-    /// Runs the body for each item; nothing where there is none.
-    fn each(&mut self, over: &Value, branch: &'t Branch) -> Evaluated<Option<Flow>> {
-        let items: Box<dyn Iterator<Item = (Value, Value)> + '_> = match over {
-            Value::Nil => return Ok(None),
-            Value::Int(count) | Value::Int64(count) => {
-                if branch.pipeline.variables.len() > 1 {
-                    let problem = "can't use a number to iterate over more than one variable";
-                    return Err(Fault::Number(problem));
-                }
-                let item = |index| match over {
-                    Value::Int64(_) => Value::Int64(index),
-                    _ => Value::Int(index),
-                };
-                Box::new((0..*count).map(move |index| (Value::Nil, item(index))))
-            }
-            Value::Byte(count) if branch.pipeline.variables.len() <= 1 => {
-                Box::new((0..*count).map(|index| (Value::Nil, Value::Byte(index))))
-            }
-            Value::Texts(texts) => {
-                Box::new(counted(texts.iter().map(|text| Value::Text(text.clone()))))
-            }
-            Value::List(list) => Box::new(counted(list.items.iter().cloned())),
-            Value::TextMap(map) => Box::new(
-                map.iter().map(|(key, text)| (Value::Text(key.clone()), Value::Text(text.clone()))),
-            ),
-            Value::Map(map) => Box::new(
-                map.entries.iter().map(|(key, value)| (Value::Text(key.clone()), value.clone())),
-            ),
-            other => return Err(Fault::NotIterable(other.type_name())),
-        };
-        let mut flow = None;
-        let mark = self.variables.len();
-        for (index, item) in items {
-            self.run.step()?;
-            self.set_loop_variables(&branch.pipeline, index, &item)?;
-            let ended = self.walk(&item, &branch.body)?;
-            self.variables.truncate(mark);
-            flow = Some(Flow::On);
-            if ended == Flow::Break {
-                break;
-            }
-        }
-        Ok(flow)
-    }
-
-    fn set_loop_variables(
-        &mut self,
-        pipeline: &'t Pipeline,
-        index: Value,
-        item: &Value,
-    ) -> Evaluated<()> {
-        let (first, second) = match pipeline.variables.as_slice() {
-            [] => return Ok(()),
-            [only] => ((only, item.clone()), None),
-            [first, second, ..] => ((first, index), Some((second, item.clone()))),
-        };
-        for (name, value) in std::iter::once(first).chain(second) {
-            if pipeline.assigns {
-                self.assign(name, value)?;
-            } else {
-                self.set(name, value);
-            }
-        }
-        Ok(())
-    }
-
-    /// The newest variable of that name, declared by the pipeline of a range just before.
-    fn set(&mut self, name: &'t str, value: Value) {
-        if let Some((_, slot)) = self.variables.iter_mut().rev().find(|(known, _)| *known == name) {
-            *slot = value;
-        }
     }
 
     fn assign(&mut self, name: &'t str, value: Value) -> Evaluated<()> {
@@ -395,21 +324,13 @@ impl<'t> Evaluation<'t> {
     }
 }
 
-fn counted<'a>(
-    items: impl Iterator<Item = Value> + 'a,
-) -> impl Iterator<Item = (Value, Value)> + 'a {
-    (0..).map(Value::Int).zip(items)
-}
-
 /// A constant as the type that is asked for; where any will do, as it is written.
 fn constant(number: Number, expected: Parameter) -> Evaluated<Value> {
     match (expected, number.integer) {
         (Parameter::Any, _) if number.is_float => Ok(Value::Float(number.float)),
         (Parameter::Int | Parameter::Any, Some(integer)) => Ok(Value::Int(integer)),
         (Parameter::Any, None) => Err(Fault::Number("a number overflows int")),
-        (expected, _) => {
-            Err(Fault::WrongType { expected: expected.type_name(), got: "a number" })
-        }
+        (expected, _) => Err(Fault::WrongType { expected: expected.type_name(), got: "a number" }),
     }
 }
 

@@ -113,7 +113,9 @@ impl fmt::Display for Fault {
             }
             Self::NotAFunction => f.write_str("can't give argument to non-function"),
             Self::NilCommand => f.write_str("nil is not a command"),
-            Self::NotIterable(type_) => write!(f, "range can't iterate over a value of type {type_}"),
+            Self::NotIterable(type_) => {
+                write!(f, "range can't iterate over a value of type {type_}")
+            }
             Self::Failed { function, why } => write!(f, "error calling {function}: {why}"),
             Self::Fail => f.write_str("fail"),
             Self::TooMuch(what) => write!(f, "too much: {what}"),

@@ -1,6 +1,13 @@
 //! How Go's `fmt` writes values: `%v`, `printf`, quoted strings and fractions.
 
-use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory};
+mod number;
+mod quoted;
+
+pub(super) use number::shortest;
+pub(super) use quoted::quote;
+
+use number::exponent_of;
+use quoted::push_quoted_char;
 
 use super::dates;
 use super::fault::Fault;
@@ -216,11 +223,7 @@ fn type_and_value(buffer: &mut Buffer<'_>, value: &Value) -> Written {
     print(buffer, value)
 }
 
-fn sequence(
-    buffer: &mut Buffer<'_>,
-    spec: &Spec,
-    items: impl Iterator<Item = Value>,
-) -> Written {
+fn sequence(buffer: &mut Buffer<'_>, spec: &Spec, items: impl Iterator<Item = Value>) -> Written {
     buffer.push(b"[")?;
     for (index, item) in items.enumerate() {
         if index > 0 {
@@ -340,7 +343,12 @@ fn string(buffer: &mut Buffer<'_>, spec: &Spec, bytes: &[u8], value: &Value) -> 
             let mut inner = buffer.run.buffer();
             for byte in bytes {
                 for nibble in [byte >> 4, byte & 0xf] {
-                    inner.push(digits.get(usize::from(nibble)).map(std::slice::from_ref).unwrap_or_default())?;
+                    inner.push(
+                        digits
+                            .get(usize::from(nibble))
+                            .map(std::slice::from_ref)
+                            .unwrap_or_default(),
+                    )?;
                 }
             }
             let text = inner.finish();
@@ -380,88 +388,4 @@ fn padded(buffer: &mut Buffer<'_>, spec: &Spec, bytes: &[u8]) -> Written {
     }
     buffer.push(bytes)?;
     if spec.minus { buffer.push_repeated(filler, room) } else { Ok(()) }
-}
-
-/// Go's `strconv.Quote`.
-pub(super) fn quote(buffer: &mut Buffer<'_>, bytes: &[u8]) -> Written {
-    buffer.push(b"\"")?;
-    let mut piece = String::new();
-    for chunk in bytes.utf8_chunks() {
-        for c in chunk.valid().chars() {
-            if c.is_ascii_graphic() && c != '"' && c != '\\' || c == ' ' {
-                buffer.push_char(c)?;
-                continue;
-            }
-            piece.clear();
-            push_quoted_char(&mut piece, c, '"');
-            buffer.push(piece.as_bytes())?;
-        }
-        for byte in chunk.invalid() {
-            buffer.push(format!("\\x{byte:02x}").as_bytes())?;
-        }
-    }
-    buffer.push(b"\"")
-}
-
-fn push_quoted_char(out: &mut String, c: char, quote: char) {
-    match c {
-        '\x07' => out.push_str("\\a"),
-        '\x08' => out.push_str("\\b"),
-        '\x0c' => out.push_str("\\f"),
-        '\n' => out.push_str("\\n"),
-        '\r' => out.push_str("\\r"),
-        '\t' => out.push_str("\\t"),
-        '\x0b' => out.push_str("\\v"),
-        '\\' => out.push_str("\\\\"),
-        c if c == quote => out.extend(['\\', c]),
-        c if is_printable(c) => out.push(c),
-        c => {
-            let escape = match u32::from(c) {
-                code @ (..0x20 | 0x7f) => format!("\\x{code:02x}"),
-                code @ ..0x1_0000 => format!("\\u{code:04x}"),
-                code => format!("\\U{code:08x}"),
-            };
-            out.push_str(&escape);
-        }
-    }
-}
-
-/// Go's `unicode.IsPrint`.
-pub(super) fn is_printable(c: char) -> bool {
-    let group = c.general_category_group();
-    c == ' '
-        || matches!(
-            group,
-            GeneralCategoryGroup::Letter
-                | GeneralCategoryGroup::Mark
-                | GeneralCategoryGroup::Number
-                | GeneralCategoryGroup::Punctuation
-                | GeneralCategoryGroup::Symbol
-        )
-}
-
-/// Go's `strconv.FormatFloat` with format `g` and the fewest digits; `single` as a `float32`.
-pub(super) fn shortest(float: f64, single: bool) -> String {
-    if float.is_nan() {
-        return "NaN".to_owned();
-    }
-    if float.is_infinite() {
-        return if float > 0.0 { "+Inf" } else { "-Inf" }.to_owned();
-    }
-    #[expect(clippy::cast_possible_truncation, clippy::as_conversions, reason = "a float32 is meant")]
-    let scientific = if single { format!("{:e}", float as f32) } else { format!("{float:e}") };
-    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
-    let exponent: i32 = exponent.parse().unwrap_or_default();
-    // Go decides by six digits where it writes the fewest.
-    if (-4..6).contains(&exponent) {
-        #[expect(clippy::cast_possible_truncation, clippy::as_conversions, reason = "a float32 is meant")]
-        return if single { format!("{}", float as f32) } else { format!("{float}") };
-    }
-    format!("{mantissa}{}", exponent_of(exponent))
-}
-
-/// At least two digits, as Go writes an exponent.
-fn exponent_of(exponent: i32) -> String {
-    let sign = if exponent < 0 { '-' } else { '+' };
-    format!("e{sign}{:02}", exponent.abs())
 }

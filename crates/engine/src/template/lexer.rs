@@ -122,7 +122,8 @@ impl<'a> Lexer<'a> {
         let start = self.position;
         let length = self.rest().find("*/").ok_or((start, "unclosed comment"))?;
         self.position += length + 2;
-        let trims = self.trimming_right().ok_or((start, "comment ends before closing delimiter"))?;
+        let trims =
+            self.trimming_right().ok_or((start, "comment ends before closing delimiter"))?;
         self.close(trims);
         Ok(())
     }
@@ -131,7 +132,8 @@ impl<'a> Lexer<'a> {
     fn trimming_right(&self) -> Option<bool> {
         let rest = self.rest();
         let trimmed = rest.get(..TRIM_LENGTH).filter(|marker| is_right_trim(marker));
-        if trimmed.is_some() && rest.get(TRIM_LENGTH..).is_some_and(|rest| rest.starts_with(RIGHT)) {
+        if trimmed.is_some() && rest.get(TRIM_LENGTH..).is_some_and(|rest| rest.starts_with(RIGHT))
+        {
             return Some(true);
         }
         rest.starts_with(RIGHT).then_some(false)
@@ -175,7 +177,8 @@ impl<'a> Lexer<'a> {
                 Kind::Quoted
             }
             '`' => {
-                let length = self.rest().find('`').ok_or((start, "unterminated raw quoted string"))?;
+                let length =
+                    self.rest().find('`').ok_or((start, "unterminated raw quoted string"))?;
                 self.position += length + 1;
                 Kind::RawQuoted
             }

@@ -47,10 +47,19 @@ pub(super) fn number(literal: &str) -> Option<Number> {
     let lower = literal.to_ascii_lowercase();
     if is_float_form(&lower) {
         // Hexadecimal fractions are nobody's.
-        let float: f64 = without_underscores(&lower)?.parse().ok().filter(|f: &f64| f.is_finite())?;
-        #[expect(clippy::cast_possible_truncation, clippy::as_conversions, reason = "compared below")]
+        let float: f64 =
+            without_underscores(&lower)?.parse().ok().filter(|f: &f64| f.is_finite())?;
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::as_conversions,
+            reason = "compared below"
+        )]
         let whole = float as i64;
-        #[expect(clippy::cast_precision_loss, clippy::as_conversions, reason = "exactness is the test")]
+        #[expect(
+            clippy::cast_precision_loss,
+            clippy::as_conversions,
+            reason = "exactness is the test"
+        )]
         let integer = (whole as f64).eq(&float).then_some(whole);
         return Some(Number { integer, float, is_float: true });
     }
@@ -83,7 +92,8 @@ pub(super) fn integer(text: &str) -> Option<i64> {
     if digits.starts_with(['+', '-']) {
         return None;
     }
-    let digits = if radix == 10 { digits.to_owned() } else { digits.trim_start_matches('_').to_owned() };
+    let digits =
+        if radix == 10 { digits.to_owned() } else { digits.trim_start_matches('_').to_owned() };
     i64::from_str_radix(&format!("{sign}{}", without_underscores(&digits)?), radix).ok()
 }
 

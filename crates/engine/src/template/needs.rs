@@ -18,7 +18,10 @@ fn nodes(list: &[Node], found: &mut impl FnMut(&str, usize)) {
             Node::If(branch) | Node::With(branch) | Node::Range(branch) => {
                 pipeline(&branch.pipeline, found);
             }
-            Node::Text(_) | Node::Template { pipeline: None, .. } | Node::Break | Node::Continue => {}
+            Node::Text(_)
+            | Node::Template { pipeline: None, .. }
+            | Node::Break
+            | Node::Continue => {}
         }
     }
 }
@@ -44,9 +47,9 @@ fn command(part: &Command, found: &mut impl FnMut(&str, usize)) {
 
 fn operand(taken: &Operand, found: &mut impl FnMut(&str, usize)) {
     match &taken.term {
-        Term::Field(names) => names.first().into_iter().for_each(|name| found(name, taken.position)),
+        Term::Field(names) => names.iter().take(1).for_each(|name| found(name, taken.position)),
         Term::Variable(root, names) if root == "$" => {
-            names.first().into_iter().for_each(|name| found(name, taken.position));
+            names.iter().take(1).for_each(|name| found(name, taken.position));
         }
         Term::Pipeline(inner) => pipeline(inner, found),
         Term::Chain(inner, _) => operand(inner, found),

@@ -70,7 +70,8 @@ pub(super) fn grow(buffer: &mut Zeroizing<Vec<u8>>, bytes: &[u8]) -> Result<(), 
         return Err(OVER_SIZE);
     }
     if needed > buffer.capacity() {
-        let mut larger = Zeroizing::new(Vec::with_capacity(needed.max(2 * buffer.capacity()).max(64)));
+        let mut larger =
+            Zeroizing::new(Vec::with_capacity(needed.max(2 * buffer.capacity()).max(64)));
         larger.extend_from_slice(buffer);
         *buffer = larger;
     }

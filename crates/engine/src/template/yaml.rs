@@ -5,6 +5,7 @@
 
 mod read;
 mod resolve;
+mod scalar;
 mod write;
 
 pub(super) use read::{read, string_map};

@@ -118,7 +118,9 @@ fn check_map(row: &Row) -> Result<(), String> {
     match (&ours, &row.entries, &row.error) {
         (Ok(_), None, Some(_)) if row.differs.is_some() => Ok(()),
         (Ok(ours), Some(theirs), None) if ours == theirs => Ok(()),
-        (Err(MapError::NotYaml), None, Some(theirs)) if theirs.contains("converting YAML") => Ok(()),
+        (Err(MapError::NotYaml), None, Some(theirs)) if theirs.contains("converting YAML") => {
+            Ok(())
+        }
         (Err(MapError::NotAMap), None, Some(theirs)) if theirs.contains("type map[") => Ok(()),
         (Err(MapError::NotAString), None, Some(theirs)) if theirs.contains("type string") => Ok(()),
         _ => Err(format!("{ours:?}")),

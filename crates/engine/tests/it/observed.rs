@@ -86,26 +86,38 @@ const CLASSES: &[(&str, &str)] = &[
         "key has invalid character /, only alphanumeric, '-', '.' and '_' are allowed: a/access_key_id",
         "key has invalid character /, only alphanumeric, '-', '.' and '_' are allowed: a/access_key_id",
     ),
-    ("configmaps \"cm\" not found", "error fetching templateFrom data: configmaps \"cm\" not found"),
+    (
+        "configmaps \"cm\" not found",
+        "error fetching templateFrom data: configmaps \"cm\" not found",
+    ),
     (
         "error in secret base: missing key zzz",
         "error fetching templateFrom data: error in secret base: missing key zzz",
     ),
     ("error calling fail: because", "unable to execute template at key k: 1:3: fail"),
-    ("function \"nosuch\" not defined", "unable to parse template at key k: 1:20: function \"nosuch\" not defined"),
+    (
+        "function \"nosuch\" not defined",
+        "unable to parse template at key k: 1:20: function \"nosuch\" not defined",
+    ),
     ("metadata.labels: Invalid value", "the value of label k is none that Kubernetes takes"),
     (
         "map has no entry for key \"nope\"",
         "unable to execute template at key k: 1:3: map has no entry for key \"nope\"",
     ),
     ("unclosed action", "unclosed action"),
-    ("templateFrom target=\"spec.x\" is not allowed", "templateFrom target=\"spec.x\" is not allowed"),
+    (
+        "templateFrom target=\"spec.x\" is not allowed",
+        "templateFrom target=\"spec.x\" is not allowed",
+    ),
     (
         "template.type=\"bootstrap.kubernetes.io/token\" is not allowed",
         "template.type=\"bootstrap.kubernetes.io/token\" is not allowed",
     ),
     ("with templateFrom target=\"Annotations\"", "with templateFrom target=\"Annotations\""),
-    ("with annotation \"kubernetes.io/service-account.name\"", "with annotation \"kubernetes.io/service-account.name\""),
+    (
+        "with annotation \"kubernetes.io/service-account.name\"",
+        "with annotation \"kubernetes.io/service-account.name\"",
+    ),
 ];
 
 const HASH: &str = "reconcile.external-secrets.io/data-hash";

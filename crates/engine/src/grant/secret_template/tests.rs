@@ -8,7 +8,9 @@ fn read(template: &Value) -> Result<SecretTemplate, Vec<String>> {
     let mut violations = Violations::new();
     let fields = Fields::of(template, "template", &mut violations).unwrap();
     let read = SecretTemplate::read(fields, &mut violations);
-    violations.into_result(Some(read)).map_err(|found| found.iter().map(ToString::to_string).collect())
+    violations
+        .into_result(Some(read))
+        .map_err(|found| found.iter().map(ToString::to_string).collect())
 }
 
 #[track_caller]

@@ -90,8 +90,7 @@ fn a_policy_decides_what_is_marked() {
 /// `kubectl diff` and people read it: the order of fields is that of Kubernetes, keys are sorted.
 #[test]
 fn fields_stand_in_their_usual_order() {
-    let secret =
-        rendered(&asked(&json!({})), [part(&[("b", "1"), ("B", "2"), ("a", "3")])]);
+    let secret = rendered(&asked(&json!({})), [part(&[("b", "1"), ("B", "2"), ("a", "3")])]);
     let text = serde_json::to_string(&secret).unwrap();
     let positions: Vec<_> = [
         "apiVersion",

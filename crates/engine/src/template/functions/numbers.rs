@@ -44,7 +44,11 @@ fn integer(value: &Value) -> i64 {
     match value {
         Value::Int(integer) | Value::Int64(integer) => *integer,
         Value::Byte(byte) => i64::from(*byte),
-        #[expect(clippy::cast_possible_truncation, clippy::as_conversions, reason = "as Go converts")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::as_conversions,
+            reason = "as Go converts"
+        )]
         Value::Float(float) => *float as i64,
         Value::Bool(flag) => i64::from(*flag),
         Value::Text(text) => std::str::from_utf8(text.as_bytes())

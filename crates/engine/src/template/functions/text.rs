@@ -74,17 +74,13 @@ pub(super) fn trim(a: &mut Arguments<'_>) -> Called {
 pub(super) fn trim_suffix(a: &mut Arguments<'_>) -> Called {
     let (suffix, text) = (a.text(0)?, a.text(1)?);
     let bytes = text.as_bytes();
-    built(a, |buffer| {
-        Ok(buffer.push(bytes.strip_suffix(suffix.as_bytes()).unwrap_or(bytes))?)
-    })
+    built(a, |buffer| Ok(buffer.push(bytes.strip_suffix(suffix.as_bytes()).unwrap_or(bytes))?))
 }
 
 pub(super) fn trim_prefix(a: &mut Arguments<'_>) -> Called {
     let (prefix, text) = (a.text(0)?, a.text(1)?);
     let bytes = text.as_bytes();
-    built(a, |buffer| {
-        Ok(buffer.push(bytes.strip_prefix(prefix.as_bytes()).unwrap_or(bytes))?)
-    })
+    built(a, |buffer| Ok(buffer.push(bytes.strip_prefix(prefix.as_bytes()).unwrap_or(bytes))?))
 }
 
 pub(super) fn upper(a: &mut Arguments<'_>) -> Called {

@@ -106,9 +106,9 @@ impl<'i, T: granit_parser::BorrowedInput<'i>> Reader<'_, 'i, T> {
         }
         let (node, anchor) = match event {
             Event::Scalar(text, style, anchor, tag) => {
-                let name = tag.as_deref().map(|tag| {
-                    tag.suffix_in_namespace("tag:yaml.org,2002:").unwrap_or_default()
-                });
+                let name = tag
+                    .as_deref()
+                    .map(|tag| tag.suffix_in_namespace("tag:yaml.org,2002:").unwrap_or_default());
                 (scalar(&text, style, name.as_deref()).ok_or(Stop::Invalid)?, anchor)
             }
             Event::SequenceStart(_, anchor, _) => {

@@ -49,7 +49,11 @@ fn number(text: &str) -> Scalar {
     if let Some(unsigned) = literals::unsigned(&plain) {
         return Scalar::Uint(unsigned);
     }
-    if is_fraction(&plain) { finite(&plain).map_or(Scalar::Text, Scalar::Float) } else { Scalar::Text }
+    if is_fraction(&plain) {
+        finite(&plain).map_or(Scalar::Text, Scalar::Float)
+    } else {
+        Scalar::Text
+    }
 }
 
 fn finite(text: &str) -> Option<f64> {
@@ -88,8 +92,10 @@ fn is_timestamp(text: &str) -> bool {
             && text.bytes().all(|b| b.is_ascii_digit())
             && text.parse().is_ok_and(|number| (least..=most).contains(&number))
     };
-    let is_date =
-        year.len() == 4 && within(year, 4, 0, 9999) && within(month, 2, 1, 12) && within(day, 2, 1, 31);
+    let is_date = year.len() == 4
+        && within(year, 4, 0, 9999)
+        && within(month, 2, 1, 12)
+        && within(day, 2, 1, 31);
     let is_clock = |text: &str| {
         let end = text.find(|c: char| !c.is_ascii_digit() && !":.".contains(c));
         let (clock, zone) = text.split_at(end.unwrap_or(text.len()));
@@ -101,9 +107,10 @@ fn is_timestamp(text: &str) -> bool {
     };
     let is_time = match time.as_bytes().first() {
         None => true,
-        Some(b'T' | b't') => time.get(1..).and_then(is_clock).is_some_and(|zone| {
-            zone == "Z" || (zone.len() == 6 && zone.starts_with(['+', '-']))
-        }),
+        Some(b'T' | b't') => time
+            .get(1..)
+            .and_then(is_clock)
+            .is_some_and(|zone| zone == "Z" || (zone.len() == 6 && zone.starts_with(['+', '-']))),
         Some(b' ') => time.get(1..).and_then(is_clock).is_some_and(|zone| zone.is_empty()),
         Some(_) => false,
     };
