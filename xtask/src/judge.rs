@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
+use crate::go;
 use crate::tools::{cargo, python, root, run, say, target};
 
 /// Every judge, in turn.
@@ -15,7 +16,8 @@ pub(crate) fn judge_all() -> Result<()> {
     let program = target()?.join("debug").join("rolecall");
     judge_emulator(&program)?;
     judge_client(&program)?;
-    judge_config_files()
+    judge_config_files()?;
+    go::judge_templates()
 }
 
 /// The AWS CLI and boto3 against the built-in world.

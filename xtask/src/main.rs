@@ -1,6 +1,8 @@
 //! The commands of this repository: what a shell script would do, and no more.
 
 mod bench;
+mod fuzz;
+mod go;
 mod judge;
 mod lanes;
 mod tools;
@@ -24,8 +26,14 @@ enum Command {
     /// The gate of a landing: test, then formatting, lints, docs, dependencies, outside judges
     Ci,
     /// Programs that are not ours: the AWS CLI and boto3 against our emulator, our client against
-    /// ministack, our reading of config files against botocore
+    /// ministack, our reading of config files against botocore, our templates against Go's
     Judge,
+    /// A fuzzer on the renderer of templates, until it finds something or the minutes are over
+    Fuzz {
+        /// For how long
+        #[arg(long, default_value_t = 10)]
+        minutes: u64,
+    },
     /// Ratios against a named peer, measured in the same run
     Bench {
         #[command(subcommand)]
@@ -51,6 +59,12 @@ enum Bench {
         #[arg(long, default_value_t = 30)]
         runs: usize,
     },
+    /// How often a pull secret is rendered in a second, beside Go's templates
+    Render {
+        /// How long each of three rounds takes
+        #[arg(long, default_value_t = 3)]
+        seconds: u32,
+    },
 }
 
 fn main() -> ExitCode {
@@ -59,6 +73,8 @@ fn main() -> ExitCode {
         Command::Ci => lanes::ci(),
         Command::Judge => judge::judge_all(),
         Command::Bench { name: Bench::Cli { runs } } => bench::cli(runs),
+        Command::Bench { name: Bench::Render { seconds } } => go::bench_render(seconds),
+        Command::Fuzz { minutes } => fuzz::fuzz(minutes),
         Command::Fmt => lanes::format(),
         Command::Gen => lanes::generate(),
         Command::Measure { words } => bench::measure(&words),
