@@ -178,3 +178,17 @@ fn what_grows_is_an_error() {
         assert_eq!(rendered.is_err(), is_error, "{shown}: {:?}", rendered.map(|text| text.len()));
     }
 }
+
+/// Found by the fuzzer: go-yaml's own order of keys is none, and a sort may not rely on it.
+#[test]
+fn keys_of_any_shape_have_an_order() {
+    let keys =
+        "a12 a1b a3 a 0 00 01 1 10 9 a-1 a_1 a01 a001 Z é ٣ 99999999999999999999999 1b 1- b1";
+    let mut words: Vec<&str> = keys.split(' ').collect();
+    for turn in 0..words.len() {
+        words.rotate_left(turn % 7 + 1);
+        let pairs: Vec<String> = words.iter().map(|word| format!("{word:?} 1")).collect();
+        let text = format!("{{{{ toYaml (dict {}) }}}}", pairs.join(" "));
+        target::render(text.as_bytes());
+    }
+}

@@ -1,7 +1,6 @@
 //! From values to YAML, laid out as go-yaml 2 does it: no line break at the end.
 
 use std::borrow::Cow;
-use std::cmp::Ordering;
 
 use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory};
 
@@ -86,7 +85,7 @@ fn collection(value: &Value) -> Option<Collection<'_>> {
 
 fn sorted<'a>(entries: impl Iterator<Item = (&'a Text, Cow<'a, Value>)>) -> Collection<'a> {
     let mut entries: Vec<_> = entries.collect();
-    entries.sort_by(|(a, _), (b, _)| natural(&a.to_str(), &b.to_str()));
+    entries.sort_by_cached_key(|(key, _)| pieces(&key.to_str()));
     Collection::Mapping(entries)
 }
 
@@ -273,34 +272,35 @@ fn number(float: f64) -> String {
     if is_whole { whole } else { shortest(float, false) }
 }
 
-/// The order of go-yaml's keys: numbers within them count as numbers.
-fn natural(a: &str, b: &str) -> Ordering {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
-    let differs = a.iter().zip(&b).position(|(a, b)| a != b);
-    let Some(at) = differs else { return a.len().cmp(&b.len()) };
-    let (Some(one), Some(other)) = (a.get(at), b.get(at)) else { return Ordering::Equal };
-    let is_letter = |c: &char| c.general_category_group() == GeneralCategoryGroup::Letter;
-    match (is_letter(one), is_letter(other)) {
-        (true, true) => return one.cmp(other),
-        (true, false) => return Ordering::Greater,
-        (false, true) => return Ordering::Less,
-        (false, false) => {}
+/// A piece of a key, in the order of go-yaml: numbers count as numbers, letters come last.
+///
+/// go-yaml compares at the first character that differs, which can go round in a circle (`a12` before
+/// `a1b` before `a3` before `a12`); this is the same order wherever there is one.
+#[derive(Eq, Ord, PartialEq, PartialOrd)]
+enum Piece {
+    Sign(char),
+    /// Its digits without zeros in front, by how many they are, and how many digits it has in all.
+    Number(usize, String, usize),
+    Letter(char),
+}
+
+fn pieces(key: &str) -> Vec<Piece> {
+    let mut pieces = Vec::new();
+    let mut rest = key;
+    while let Some(c) = rest.chars().next() {
+        let mut length = c.len_utf8();
+        pieces.push(if c.is_ascii_digit() {
+            length = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+            let digits = rest.get(..length).unwrap_or_default().trim_start_matches('0');
+            Piece::Number(digits.len(), digits.to_owned(), length)
+        } else if c.general_category_group() == GeneralCategoryGroup::Letter {
+            Piece::Letter(c)
+        } else {
+            Piece::Sign(c)
+        });
+        rest = rest.get(length..).unwrap_or_default();
     }
-    let is_zero_within = (*one == '0' || *other == '0')
-        && a.get(..at)
-            .unwrap_or_default()
-            .iter()
-            .rev()
-            .take_while(|c| c.is_ascii_digit())
-            .any(|c| *c != '0');
-    let first = u64::from(is_zero_within);
-    let run = |text: &[char]| {
-        let digits = text.get(at..).unwrap_or_default().iter().map_while(|c| c.to_digit(10));
-        digits.fold((first, at), |(number, end), digit| {
-            (number.wrapping_mul(10).wrapping_add(u64::from(digit)), end + 1)
-        })
-    };
-    run(&a).cmp(&run(&b)).then(one.cmp(other))
+    pieces
 }
 
 /// How much further in each level stands.
