@@ -40,4 +40,4 @@ fn seed(corpus: &Path) -> Result<()> {
     Ok(())
 }
 
-const FUZZ_VERSION: &str = "0.13.1";
+const FUZZ_VERSION: &str = "0.13.2";

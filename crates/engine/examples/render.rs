@@ -10,7 +10,7 @@ use std::time::Instant;
 use jiff::Timestamp;
 use rolecall_engine::grant::ExternalSecret;
 use rolecall_engine::render::{Objects, Renderer, Text};
-use rolecall_engine::template::{Origin, Template};
+use rolecall_engine::template::{Origin, Run, Template};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -36,7 +36,7 @@ fn templates(row: &Row, seconds: f64) -> Result<f64, Box<dyn Error>> {
     rate(seconds, || {
         let template = Template::parse(&row.template, Origin::Public)?;
         let keys = row.data.iter().map(|(key, value)| (key.as_str(), value.as_bytes()));
-        template.render(keys, Timestamp::UNIX_EPOCH)?;
+        template.render(keys, Timestamp::UNIX_EPOCH, &mut Run::new())?;
         Ok(())
     })
 }

@@ -6,15 +6,16 @@
 //! errors tell places and names, never a value.
 //!
 //! ```
-//! use rolecall_engine::template::{Origin, Template};
+//! use rolecall_engine::template::{Origin, Run, Template};
 //!
 //! let template = Template::parse("{{ .username }}:{{ .password | b64enc }}", Origin::Public)?;
 //! let keys = [("username", b"AWS".as_slice()), ("password", b"secret".as_slice())];
-//! let rendered = template.render(keys, jiff::Timestamp::UNIX_EPOCH)?;
+//! let rendered = template.render(keys, jiff::Timestamp::UNIX_EPOCH, &mut Run::new())?;
 //! assert_eq!(&**rendered, b"AWS:c2VjcmV0");
 //! # Ok::<(), rolecall_engine::template::TemplateError>(())
 //! ```
 
+pub(crate) mod base64;
 mod dates;
 mod eval;
 mod fault;
@@ -39,7 +40,7 @@ use zeroize::Zeroizing;
 
 pub use fault::{Fault, MapError, Name, Origin, TemplateError};
 
-use run::Run;
+pub use run::Run;
 use tree::Tree;
 
 /// A template that was parsed; cheap to clone.
@@ -85,7 +86,8 @@ impl Template {
         missing
     }
 
-    /// Renders it over `keys`; `now` is what the functions of time take for now.
+    /// Renders it over `keys`; `now` is what the functions of time take for now, and `run` what may be
+    /// done in all.
     ///
     /// # Errors
     ///
@@ -94,9 +96,10 @@ impl Template {
         &self,
         keys: impl IntoIterator<Item = (&'a str, &'a [u8])>,
         now: Timestamp,
+        run: &mut Run,
     ) -> Result<Zeroizing<Vec<u8>>, TemplateError> {
         let Parsed { text, origin, tree } = &*self.0;
-        eval::render(text, *origin, tree, &eval::data(keys), now)
+        eval::render(text, *origin, tree, &eval::data(keys), now, run)
     }
 }
 
@@ -115,9 +118,9 @@ pub type StringMap = BTreeMap<String, Zeroizing<Vec<u8>>>;
 /// # Errors
 ///
 /// [`MapError`]
-pub fn string_map(text: &[u8]) -> Result<StringMap, MapError> {
+pub fn string_map(text: &[u8], run: &mut Run) -> Result<StringMap, MapError> {
     let text = std::str::from_utf8(text).map_err(|_| MapError::NotYaml)?;
-    let map = yaml::string_map(&mut Run::new(), text)?;
+    let map = yaml::string_map(run, text)?;
     let entry = |(key, value): (value::Text, value::Text)| {
         ((*key.to_str()).to_owned(), Zeroizing::new(value.as_bytes().to_vec()))
     };

@@ -77,7 +77,7 @@ pub enum RenderError {
         error: TemplateError,
     },
     /// A rendered text that is no map of strings.
-    #[error("could not unmarshal the template at key {key}: it {error}")]
+    #[error("could not unmarshal the template at key {key}: what it renders {error}")]
     Map {
         /// The key it stands under.
         key: String,
@@ -150,21 +150,22 @@ impl RenderError {
                 "change rewrite of this entry".to_owned()
             }
             Self::Missing { .. } | Self::MissingKey { .. } => {
-                "it is looked for in the ExternalSecret's own namespace".to_owned()
+                "it is looked for in the ExternalSecret's own namespace; a document without one is in \
+                 default"
+                    .to_owned()
             }
             Self::Parse { error, .. } => {
                 parse_hint(error).unwrap_or_else(|| "change the text that is named".to_owned())
             }
             Self::Execute { error, .. } => execute_hint(error),
             Self::Map { .. } | Self::InvalidNames { .. } => {
-                "a value in it may need quotes: {{ .KEY | quote }}; rolecall template shows what is rendered"
-                    .to_owned()
+                "a value in it may need quotes: {{ .KEY | quote }}".to_owned()
             }
             Self::NotText { .. } | Self::Decoding { .. } => {
                 "change the text that is named".to_owned()
             }
             Self::InvalidValue { .. } => {
-                "change the template of that value; rolecall template shows what is rendered".to_owned()
+                "change the template of that value".to_owned()
             }
             Self::TooLarge { .. } => "split it into several ExternalSecrets".to_owned(),
         }
@@ -175,6 +176,10 @@ fn execute_hint(error: &TemplateError) -> String {
     use crate::template::Fault;
 
     match &error.fault {
+        Fault::MissingKey(name) if matches!(name.as_str(), Some("Values" | "Release" | "Chart")) => {
+            "that is for helm: in a chart write {{ `{{ .KEY }}` }} where the template is meant, and let \
+             helm fill in the rest"
+        }
         Fault::MissingKey(_) => {
             "the keys are those of the generators after rewrite; index . \"KEY\" gives an empty value \
              for one that may be missing"

@@ -14,6 +14,8 @@ use crate::violation::Violations;
 /// A Secret that is there already.
 #[derive(Default)]
 pub struct Existing {
+    /// `metadata.namespace` and `metadata.name`, as far as they are written.
+    pub name: (Option<String>, Option<String>),
     /// `type`.
     pub type_: String,
     /// `immutable`.
@@ -26,6 +28,8 @@ pub struct Existing {
     pub finalizers: Vec<String>,
     /// Its values, decoded.
     pub data: BTreeMap<String, Data>,
+    /// The keys that each field manager owns.
+    data_of: BTreeMap<String, BTreeSet<String>>,
     /// The labels that each field manager owns.
     labels_of: BTreeMap<String, BTreeSet<String>>,
     /// The annotations that each field manager owns.
@@ -79,6 +83,8 @@ impl Existing {
         let owned = |pairs: Vec<(&str, &str)>| {
             pairs.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
         };
+        let namespace = metadata.text("namespace", violations).map(str::to_owned);
+        self.name = (namespace, metadata.text("name", violations).map(str::to_owned));
         if let Some(labels) = metadata.object("labels", violations) {
             self.labels = owned(labels.texts_by_key(violations));
         }
@@ -90,15 +96,22 @@ impl Existing {
         let managed = metadata.value("managedFields").and_then(Value::as_array);
         for entry in managed.into_iter().flatten() {
             let Some(manager) = entry.get("manager").and_then(Value::as_str) else { continue };
-            for (field, of) in
-                [("labels", &mut self.labels_of), ("annotations", &mut self.annotations_of)]
-            {
-                let fields = entry.pointer(&format!("/fieldsV1/f:metadata/f:{field}"));
+            for (field, of) in [
+                ("data", &mut self.data_of),
+                ("metadata/f:labels", &mut self.labels_of),
+                ("metadata/f:annotations", &mut self.annotations_of),
+            ] {
+                let fields = entry.pointer(&format!("/fieldsV1/f:{field}"));
                 let keys = fields.and_then(Value::as_object).into_iter().flat_map(|map| map.keys());
                 let names = keys.filter_map(|key| key.strip_prefix("f:")).map(str::to_owned);
                 of.entry(manager.to_owned()).or_default().extend(names);
             }
         }
+    }
+
+    /// The values that are not this manager's.
+    pub(super) fn foreign_data(&self, manager: &str) -> BTreeMap<String, Data> {
+        foreign(&self.data, self.data_of.get(manager))
     }
 
     /// The labels that are not this manager's.
@@ -112,10 +125,10 @@ impl Existing {
     }
 }
 
-fn foreign(
-    all: &BTreeMap<String, String>,
+fn foreign<V: Clone>(
+    all: &BTreeMap<String, V>,
     ours: Option<&BTreeSet<String>>,
-) -> BTreeMap<String, String> {
+) -> BTreeMap<String, V> {
     all.iter()
         .filter(|(key, _)| !ours.is_some_and(|ours| ours.contains(*key)))
         .map(|(key, value)| (key.clone(), value.clone()))

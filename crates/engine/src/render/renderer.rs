@@ -202,11 +202,14 @@ impl Renderer {
             secret.labels = copied(&existing.foreign_labels(&manager));
             secret.annotations = copied(&existing.foreign_annotations(&manager));
             secret.finalizers.clone_from(&existing.finalizers);
-            if secret.type_.is_empty() {
+            // What is immutable is there to stay.
+            if secret.type_.is_empty() || target.immutable {
                 secret.type_.clone_from(&existing.type_);
             }
-            if merges || target.immutable {
+            if target.immutable {
                 secret.data.clone_from(&existing.data);
+            } else if merges {
+                secret.data = existing.foreign_data(&manager);
             }
         }
         if secret.type_.is_empty() {
@@ -220,7 +223,6 @@ impl Renderer {
                 secret.finalizers.push(finalizer.clone());
             }
         }
-        // What is immutable is there to stay.
         if !(target.immutable && existing.is_some()) {
             secret.data.extend(data);
         }

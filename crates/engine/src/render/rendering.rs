@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use base64::Engine;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use jiff::Timestamp;
 
 use super::Data;
@@ -13,12 +11,17 @@ use crate::grant::{
     Decoding, RESERVED, TemplateScope, TemplateTarget, is_data_key, is_label_value,
     is_qualified_name,
 };
-use crate::template::{Template, string_map};
+use crate::template::base64::{self, GO_STANDARD, GO_URL};
+use crate::template::{Run, Template, string_map};
 
 /// A rendering on its way.
 pub(super) struct Rendering<'k> {
     keys: &'k BTreeMap<String, Data>,
     now: Timestamp,
+    /// What all templates together may do.
+    run: Run,
+    /// How many bytes of values there are.
+    bytes: usize,
     pub(super) faults: Vec<Located>,
     pub(super) data: BTreeMap<String, Data>,
     pub(super) labels: BTreeMap<String, String>,
@@ -31,6 +34,8 @@ impl<'k> Rendering<'k> {
         Self {
             keys,
             now,
+            run: Run::new(),
+            bytes: 0,
             faults: Vec::new(),
             data: BTreeMap::new(),
             labels: BTreeMap::new(),
@@ -50,8 +55,12 @@ impl<'k> Rendering<'k> {
     }
 
     pub(super) fn rendered(&mut self, path: &str, key: &str, template: &Template) -> Option<Data> {
+        // A Secret that is too large already gets no larger.
+        if self.bytes > MAX_BYTES {
+            return None;
+        }
         let keys = self.keys.iter().map(|(key, value)| (key.as_str(), value.as_slice()));
-        match template.render(keys, self.now) {
+        match template.render(keys, self.now, &mut self.run) {
             Ok(rendered) => Some(rendered),
             Err(error) => {
                 self.fault(path, RenderError::Execute { key: key.to_owned(), error });
@@ -65,7 +74,7 @@ impl<'k> Rendering<'k> {
         let Some(rendered) = self.rendered(path, key, template) else { return };
         let (values, written) = match scope {
             TemplateScope::Values => (BTreeMap::from([(key.clone(), rendered)]), Some(key)),
-            TemplateScope::KeysAndValues => match string_map(&rendered) {
+            TemplateScope::KeysAndValues => match string_map(&rendered, &mut self.run) {
                 Ok(map) => (map, None),
                 Err(error) => {
                     return self.fault(path, RenderError::Map { key: key.clone(), error });
@@ -110,6 +119,7 @@ impl<'k> Rendering<'k> {
         let (what, map) = match target {
             TemplateTarget::Data => {
                 self.origins.insert(name.to_owned(), path.to_owned());
+                self.bytes += value.len();
                 self.data.insert(name.to_owned(), value);
                 return;
             }
@@ -152,8 +162,8 @@ fn is_free_name(name: &str) -> bool {
 }
 
 fn decoded(value: Data, decoding: Decoding) -> Option<Data> {
-    let base64 = || STANDARD.decode(&*value).ok().map(Data::new);
-    let url = || URL_SAFE.decode(&*value).ok().map(Data::new);
+    let base64 = || base64::decode(&GO_STANDARD, &value);
+    let url = || base64::decode(&GO_URL, &value);
     match decoding {
         Decoding::None => Some(value),
         Decoding::Base64 => base64(),

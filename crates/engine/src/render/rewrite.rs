@@ -10,6 +10,7 @@ use super::Text;
 use super::error::RenderError;
 use crate::grant::{Rewrite, is_data_key};
 use crate::pattern::{Pattern, Replacement};
+use crate::template::Run;
 
 /// The keys of one entry under their new names.
 pub struct Rewritten {
@@ -64,13 +65,14 @@ pub fn rewrite(
     steps: &[Rewrite],
     now: Timestamp,
 ) -> Result<Rewritten, RenderError> {
+    let mut run = Run::new();
     let mut warnings = Vec::new();
     let mut keys: BTreeMap<String, Text> = keys.into_iter().collect();
     for (index, step) in steps.iter().enumerate() {
         // Each new name with the old one and the value.
         let mut renamed: BTreeMap<String, (String, Text)> = BTreeMap::new();
         for (old, value) in keys {
-            let new = new_name(&old, step, index, now)?;
+            let new = new_name(&old, step, index, now, &mut run)?;
             if let Some((lost, _)) = renamed.get(&new).filter(|_| !new.is_empty()) {
                 let (lost, old, new) = (visible(lost), visible(&old), visible(&new));
                 warnings.push(format!(
@@ -99,13 +101,14 @@ fn new_name(
     step: &Rewrite,
     index: usize,
     now: Timestamp,
+    run: &mut Run,
 ) -> Result<String, RenderError> {
     let growth = RenderError::Growth { step: index, most: MAX_GROWTH };
     match step {
         Rewrite::Regexp { source, target } => replace_all(old, source, target).ok_or(growth),
         Rewrite::Transform(template) => {
             let rendered = template
-                .render([("value", old.as_bytes())], now)
+                .render([("value", old.as_bytes())], now, run)
                 .map_err(|error| RenderError::Transform { step: index, error })?;
             let new = String::from_utf8_lossy(&rendered).into_owned();
             if new.len() > MAX_GROWTH { Err(growth) } else { Ok(new) }

@@ -17,7 +17,11 @@ pub(super) const RFC_3339: &str = "2006-01-02T15:04:05.999999999Z07:00";
 pub(super) fn in_zone(moment: Timestamp, zone: &str) -> Zoned {
     let zone = match zone {
         "" | "Local" | "UTC" => TimeZone::UTC,
-        zone => TimeZoneDatabase::bundled().get(zone).unwrap_or(TimeZone::UTC),
+        zone => {
+            let found = TimeZoneDatabase::bundled().get(zone).ok();
+            // Names are told apart by case.
+            found.filter(|found| found.iana_name() == Some(zone)).unwrap_or(TimeZone::UTC)
+        }
     };
     moment.to_zoned(zone)
 }
@@ -45,13 +49,25 @@ fn element(time: &Zoned, rest: &str) -> Option<(String, usize)> {
         rest.strip_prefix(example)
             .is_some_and(|after| !matches!(*example, "Jan" | "Mon") || !follows_lower(after))
     })?;
-    let text = match directive.strip_prefix("Z") {
-        // `Z07:00` and its kin write Z for UTC.
-        Some(_) if time.offset().is_zero() => "Z".to_owned(),
-        Some(offset) => written(time, offset),
+    let text = match directive.strip_prefix("offset") {
+        Some(_) if example.starts_with('Z') && time.offset().is_zero() => "Z".to_owned(),
+        Some(_) => offset(time, example),
         None => written(time, directive),
     };
     Some((text, example.len()))
+}
+
+/// The offset with as many parts as the example has, the rest cut off.
+fn offset(time: &Zoned, example: &str) -> String {
+    let seconds = time.offset().seconds();
+    let sign = if seconds < 0 { '-' } else { '+' };
+    let seconds = seconds.abs();
+    let colon = if example.contains(':') { ":" } else { "" };
+    let digits = example.bytes().filter(u8::is_ascii_digit).count();
+    let parts = [seconds / 3600, seconds / 60 % 60, seconds % 60];
+    let parts: Vec<String> =
+        parts.iter().take(digits / 2).map(|part| format!("{part:02}")).collect();
+    format!("{sign}{}", parts.join(colon))
 }
 
 fn written(time: &Zoned, directive: &str) -> String {
@@ -123,6 +139,7 @@ const ELEMENTS: &[(&str, &str)] = &[
     ("MST", "%Z"),
     ("2006", "%Y"),
     ("__2", "%_j"),
+    ("_2006", "_%Y"),
     ("_2", "%e"),
     ("002", "%j"),
     ("01", "%m"),
@@ -139,12 +156,14 @@ const ELEMENTS: &[(&str, &str)] = &[
     ("5", "%-S"),
     ("PM", "%p"),
     ("pm", "%P"),
-    ("-07:00:00", "%::z"),
-    ("-07:00", "%:z"),
-    ("-0700", "%z"),
-    ("-07", "%:::z"),
-    ("Z07:00:00", "Z%::z"),
-    ("Z07:00", "Z%:z"),
-    ("Z0700", "Z%z"),
-    ("Z07", "Z%:::z"),
+    ("-07:00:00", "offset"),
+    ("-070000", "offset"),
+    ("-07:00", "offset"),
+    ("-0700", "offset"),
+    ("-07", "offset"),
+    ("Z07:00:00", "offset"),
+    ("Z070000", "offset"),
+    ("Z07:00", "offset"),
+    ("Z0700", "offset"),
+    ("Z07", "offset"),
 ];

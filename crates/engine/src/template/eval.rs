@@ -14,18 +14,19 @@ use super::tree::{Branch, Command, Node, Number, Operand, Pipeline, Term, Tree};
 use super::value::{NotAMap, Text, Value};
 
 /// Renders a tree; `data` is what its dot stands for.
-pub(super) fn render(
+pub(super) fn render<'t>(
     text: &str,
     origin: Origin,
-    tree: &Tree,
+    tree: &'t Tree,
     data: &Value,
     now: Timestamp,
+    run: &'t mut Run,
 ) -> Result<Zeroizing<Vec<u8>>, TemplateError> {
     let mut evaluation = Evaluation {
         tree,
         origin,
         now,
-        run: Run::new(),
+        run,
         out: Zeroizing::new(Vec::new()),
         variables: vec![("$", data.clone())],
         position: 0,
@@ -43,7 +44,7 @@ struct Evaluation<'t> {
     tree: &'t Tree,
     origin: Origin,
     now: Timestamp,
-    run: Run,
+    run: &'t mut Run,
     out: Zeroizing<Vec<u8>>,
     /// The variables that are in reach, the newest last.
     variables: Vec<(&'t str, Value)>,
@@ -158,6 +159,7 @@ impl<'t> Evaluation<'t> {
     }
 
     fn assign(&mut self, name: &'t str, value: Value) -> Evaluated<()> {
+        self.run.spend(self.variables.len())?;
         match self.variables.iter_mut().rev().find(|(known, _)| *known == name) {
             Some((_, slot)) => {
                 *slot = value;
@@ -240,6 +242,7 @@ impl<'t> Evaluation<'t> {
             Term::Number(number) => return constant(*number, expected),
             Term::Field(names) => self.fields(dot.clone(), names)?,
             Term::Variable(name, names) => {
+                self.run.spend(self.variables.len())?;
                 let found = self.variables.iter().rev().find(|(known, _)| known == name);
                 let Some((_, value)) = found else {
                     return Err(Fault::UndefinedVariable(self.name(name)));
@@ -295,7 +298,13 @@ impl<'t> Evaluation<'t> {
         if let Some(last) = last {
             values.push(function.parameter(operands.len()).check(last)?);
         }
-        let mut arguments = Arguments { values, run: &mut self.run, now: self.now };
+        // Most functions go over what they are given, whatever they make of it.
+        for value in &values {
+            if let Value::Text(text) = value {
+                self.run.spend(4 * text.as_bytes().len())?;
+            }
+        }
+        let mut arguments = Arguments { values, run: self.run, now: self.now };
         match function.call(&mut arguments) {
             Ok(value) => Ok(value),
             Err(fault) => {

@@ -128,7 +128,7 @@ impl fmt::Display for Fault {
 #[non_exhaustive]
 pub enum MapError {
     /// It is no YAML.
-    #[error("invalid YAML")]
+    #[error("is invalid YAML")]
     NotYaml,
     /// It is a list or a single value.
     #[error("is no map of keys to values")]
@@ -137,7 +137,7 @@ pub enum MapError {
     #[error("has a value that is a list or a map")]
     NotAString,
     /// It is too much of a text.
-    #[error("{0}")]
+    #[error("is {0}")]
     TooMuch(Fault),
 }
 
@@ -148,6 +148,11 @@ pub struct Name(Option<Arc<str>>);
 impl Name {
     pub(super) fn new(name: &str, origin: Origin) -> Self {
         Self((origin == Origin::Public).then(|| name.into()))
+    }
+
+    /// The word, where it is known.
+    pub fn as_str(&self) -> Option<&str> {
+        self.0.as_deref()
     }
 }
 

@@ -47,11 +47,7 @@ pub(super) fn print_line(buffer: &mut Buffer<'_>, values: &[Value]) -> Written {
 }
 
 /// `fmt.Sprintf`.
-pub(super) fn print_formatted(
-    buffer: &mut Buffer<'_>,
-    format: &str,
-    values: &[Value],
-) -> Result<(), FormatError> {
+pub(super) fn print_formatted(buffer: &mut Buffer<'_>, format: &str, values: &[Value]) -> Written {
     let mut values = values.iter();
     let mut rest = format;
     while let Some((literal, after)) = rest.split_once('%') {
@@ -84,19 +80,6 @@ pub(super) fn print_formatted(
     Ok(())
 }
 
-/// Why a format cannot be followed.
-pub(super) enum FormatError {
-    /// It asks for what is not supported here.
-    Unsupported,
-    Fault(Fault),
-}
-
-impl From<Fault> for FormatError {
-    fn from(fault: Fault) -> Self {
-        Self::Fault(fault)
-    }
-}
-
 /// One `%…` of a format.
 #[derive(Clone, Copy)]
 #[expect(clippy::struct_excessive_bools, reason = "they are the flags of a format")]
@@ -126,7 +109,7 @@ impl Spec {
     }
 
     /// Reads what follows a `%`; nothing where the text ends before the verb.
-    fn read(text: &str) -> Result<(Option<Self>, &str), FormatError> {
+    fn read(text: &str) -> Result<(Option<Self>, &str), Fault> {
         let mut spec = Self::plain('v');
         let mut rest = text;
         while let Some(flag) = rest.chars().next().filter(|c| "-+ #0".contains(*c)) {
@@ -140,12 +123,12 @@ impl Spec {
             rest = rest.get(1..).unwrap_or_default();
         }
         if rest.starts_with(['*', '[']) {
-            return Err(FormatError::Unsupported);
+            return Err(UNSUPPORTED);
         }
         (spec.width, rest) = count(rest)?;
         if let Some(after) = rest.strip_prefix('.') {
             if after.starts_with(['*', '[']) {
-                return Err(FormatError::Unsupported);
+                return Err(UNSUPPORTED);
             }
             let (precision, after) = count(after)?;
             (spec.precision, rest) = (Some(precision), after);
@@ -156,6 +139,20 @@ impl Spec {
         Ok((Some(spec), characters.as_str()))
     }
 
+    /// Refuses what Go has and is not written here: another result would be worse than none.
+    fn check(&self, value: &Value) -> Written {
+        let is_supported = match (self.verb, value) {
+            ('T' | 'U' | 'O' | 'E' | 'G' | 'p', _) | ('x' | 'X', Value::Float(_)) => false,
+            ('v', _) => !self.sharp && !self.plus && (self.precision.is_none() || is_text(value)),
+            ('x' | 'X', Value::Text(_)) => !self.sharp && !self.space && self.precision.is_none(),
+            ('q', _) => !self.sharp && !self.plus,
+            ('g', _) => self.precision.is_none() && !self.sharp,
+            ('e' | 'f' | 'F', _) => !self.sharp && self.precision.unwrap_or(6) <= 100,
+            _ => true,
+        };
+        if is_supported { Ok(()) } else { Err(UNSUPPORTED) }
+    }
+
     fn is_plain(&self) -> bool {
         !(self.minus || self.plus || self.space || self.sharp || self.zero)
             && self.width == 0
@@ -164,7 +161,7 @@ impl Spec {
 }
 
 /// The digits at the beginning, as a number up to Go's own bound of a million.
-fn count(text: &str) -> Result<(usize, &str), FormatError> {
+fn count(text: &str) -> Result<(usize, &str), Fault> {
     let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (digits, rest) = text.split_at(end);
     if digits.is_empty() {
@@ -172,12 +169,13 @@ fn count(text: &str) -> Result<(usize, &str), FormatError> {
     }
     match digits.parse() {
         Ok(number) if number <= 1_000_000 => Ok((number, rest)),
-        _ => Err(FormatError::Unsupported),
+        _ => Err(UNSUPPORTED),
     }
 }
 
 fn verb(buffer: &mut Buffer<'_>, spec: &Spec, value: &Value) -> Written {
     buffer.run.spend(4)?;
+    spec.check(value)?;
     match value {
         Value::Nil if spec.verb == 'v' => padded(buffer, spec, b"<nil>"),
         Value::Bool(flag) if matches!(spec.verb, 'v' | 't') => {
@@ -206,8 +204,16 @@ fn verb(buffer: &mut Buffer<'_>, spec: &Spec, value: &Value) -> Written {
     }
 }
 
+fn is_text(value: &Value) -> bool {
+    matches!(value, Value::Text(_))
+}
+
 /// `%!d(string=hi)`
 fn bad_verb(buffer: &mut Buffer<'_>, spec: &Spec, value: &Value) -> Written {
+    // Flags would go on inside.
+    if !spec.is_plain() {
+        return Err(UNSUPPORTED);
+    }
     buffer.push(b"%!")?;
     buffer.push_char(spec.verb)?;
     buffer.push(b"(")?;
@@ -223,13 +229,21 @@ fn type_and_value(buffer: &mut Buffer<'_>, value: &Value) -> Written {
     print(buffer, value)
 }
 
+/// A part of a list or map: there `nil` is no fault of the verb.
+fn element(buffer: &mut Buffer<'_>, spec: &Spec, value: &Value) -> Written {
+    match value {
+        Value::Nil => padded(buffer, spec, b"<nil>"),
+        value => verb(buffer, spec, value),
+    }
+}
+
 fn sequence(buffer: &mut Buffer<'_>, spec: &Spec, items: impl Iterator<Item = Value>) -> Written {
     buffer.push(b"[")?;
     for (index, item) in items.enumerate() {
         if index > 0 {
             buffer.push(b" ")?;
         }
-        verb(buffer, spec, &item)?;
+        element(buffer, spec, &item)?;
     }
     buffer.push(b"]")
 }
@@ -246,7 +260,7 @@ fn entries(
         }
         verb(buffer, spec, &key)?;
         buffer.push(b":")?;
-        verb(buffer, spec, &value)?;
+        element(buffer, spec, &value)?;
     }
     buffer.push(b"]")
 }
@@ -277,10 +291,7 @@ fn whole(buffer: &mut Buffer<'_>, spec: &Spec, integer: i64, value: &Value) -> W
     let digits = match spec.precision {
         Some(0) if integer == 0 => String::new(),
         Some(precision) if digits.len() < precision => {
-            if precision > super::run::MAX_BYTES {
-                return Err(super::run::OVER_SIZE);
-            }
-            format!("{digits:0>precision$}")
+            format!("{}{digits}", "0".repeat(precision - digits.len()))
         }
         _ => digits,
     };
@@ -290,7 +301,7 @@ fn whole(buffer: &mut Buffer<'_>, spec: &Spec, integer: i64, value: &Value) -> W
 
 fn fraction(buffer: &mut Buffer<'_>, spec: &Spec, float: f64, value: &Value) -> Written {
     let magnitude = float.abs();
-    let precision = spec.precision.unwrap_or(6).min(400);
+    let precision = spec.precision.unwrap_or(6);
     let text = match spec.verb {
         _ if !float.is_finite() => return bad_verb(buffer, spec, value),
         'v' | 'g' if spec.precision.is_none() => shortest(magnitude, false),
@@ -389,3 +400,6 @@ fn padded(buffer: &mut Buffer<'_>, spec: &Spec, bytes: &[u8]) -> Written {
     buffer.push(bytes)?;
     if spec.minus { buffer.push_repeated(filler, room) } else { Ok(()) }
 }
+
+const UNSUPPORTED: Fault =
+    Fault::Failed { function: "printf", why: "the format asks for what is not supported" };

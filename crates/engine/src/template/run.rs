@@ -1,17 +1,42 @@
 //! The bounds of one rendering: work and size, counted and never timed.
 
+use std::collections::BTreeMap;
+
 use zeroize::Zeroizing;
 
 use super::fault::Fault;
+use super::value::Text;
+use crate::pattern::Pattern;
 
-/// What one rendering may still do.
-pub(super) struct Run {
+/// What a rendering may still do, and the regular expressions that it has compiled.
+#[derive(Debug)]
+pub struct Run {
     work: u64,
+    patterns: BTreeMap<Text, Option<Pattern>>,
+}
+
+impl Default for Run {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl Run {
-    pub(super) fn new() -> Self {
-        Self { work: MAX_WORK }
+    /// The work of one Secret with all its templates.
+    pub fn new() -> Self {
+        Self { work: MAX_WORK, patterns: BTreeMap::new() }
+    }
+
+    /// A regular expression, compiled once; nothing where it is none.
+    pub(super) fn pattern(&mut self, text: &Text) -> Result<Option<Pattern>, Fault> {
+        if let Some(known) = self.patterns.get(text) {
+            return Ok(known.clone());
+        }
+        self.spend(COMPILING)?;
+        let pattern = std::str::from_utf8(text.as_bytes()).ok();
+        let pattern = pattern.and_then(|text| Pattern::parse(text).ok());
+        self.patterns.insert(text.clone(), pattern.clone());
+        Ok(pattern)
     }
 
     /// Takes `units` off the budget: about one for each byte that is made or looked at.
@@ -82,8 +107,10 @@ pub(super) fn grow(buffer: &mut Zeroizing<Vec<u8>>, bytes: &[u8]) -> Result<(), 
 /// The most bytes of one value: what Kubernetes allows a whole Secret.
 /// <https://kubernetes.io/docs/concepts/configuration/secret/#restriction-data-size>
 pub(super) const MAX_BYTES: usize = 1024 * 1024;
-/// About a tenth of a second on a slow core; a pull secret takes some thousand.
+/// Less than a second on a slow core; a pull secret takes some ten thousand.
 const MAX_WORK: u64 = 32 * 1024 * 1024;
+/// The largest regular expression takes some tens of milliseconds.
+const COMPILING: usize = 1024 * 1024;
 const STEP: usize = 32;
 const OVER_WORK: Fault = Fault::TooMuch("it goes on for too long");
 pub(super) const OVER_SIZE: Fault = Fault::TooMuch("a value grows beyond 1 MiB");

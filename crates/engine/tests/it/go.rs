@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
-use rolecall_engine::template::{Fault, MapError, Origin, Template, TemplateError, string_map};
+use rolecall_engine::template::{
+    Fault, MapError, Origin, Run, Template, TemplateError, string_map,
+};
 use serde::Deserialize;
 
 #[derive(Debug, Deserialize)]
@@ -39,7 +41,7 @@ fn now() -> Timestamp {
 fn render(row: &Row) -> Result<Vec<u8>, TemplateError> {
     let template = Template::parse(row.template.as_deref().unwrap(), Origin::Public)?;
     let keys = row.data.iter().map(|(key, value)| (key.as_str(), value.as_bytes()));
-    template.render(keys, now()).map(|rendered| rendered.to_vec())
+    template.render(keys, now(), &mut Run::new()).map(|rendered| rendered.to_vec())
 }
 
 /// The class of a fault in words of Go's error.
@@ -110,7 +112,7 @@ fn check_template(row: &Row) -> Result<(), String> {
 }
 
 fn check_map(row: &Row) -> Result<(), String> {
-    let ours = string_map(row.map.as_deref().unwrap().as_bytes());
+    let ours = string_map(row.map.as_deref().unwrap().as_bytes(), &mut Run::new());
     let ours = ours.map(|map| {
         let text = |value: &[u8]| String::from_utf8(value.to_vec()).unwrap();
         map.iter().map(|(key, value)| (key.clone(), text(value))).collect::<BTreeMap<_, _>>()

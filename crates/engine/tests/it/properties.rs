@@ -147,6 +147,9 @@ proptest! {
     }
 }
 
+/// A variable of half a megabyte.
+const LONG: &str = "{{ $x := printf \"%500000d\" 1 | replace \" \" \"1\" }}";
+
 /// Texts that grow or go on: each is an error, soon.
 #[test]
 fn what_grows_is_an_error() {
@@ -165,7 +168,15 @@ fn what_grows_is_an_error() {
         ("{{ if .a }}".repeat(5_000), true),
         ("{{ printf \"%999999d\" 1 | replace \" \" (printf \"%999999d\" 1) }}".to_owned(), true),
         ("{{ indent 1000000 \"\\n\\n\" }}".to_owned(), true),
-        ("{{ range 100000 }}{{ regexMatch \"((a{1,50}){1,50}){1,50}\" $.a }}{{ end }}".to_owned(), true),
+        ("{{ range 100000 }}{{ regexMatch \"((a{1,50}){1,50}){1,50}\" $.a }}{{ end }}".to_owned(), false),
+        ("{{ range $i := 100000 }}{{ regexMatch (printf \"((a{1,50}){1,50}){1,%d}\" $i) $.a }}{{ end }}".to_owned(), true),
+        ("{{ printf \"%.65536d\" 1 | len }}".to_owned(), false),
+        (format!("{LONG}{{{{ range 100000 }}}}{{{{ $y := int $x }}}}{{{{ end }}}}"), true),
+        (format!("{LONG}{{{{ range 100000 }}}}{{{{ $y := atoi $x }}}}{{{{ end }}}}"), true),
+        (format!("{LONG}{{{{ range 100000 }}}}{{{{ $y := replace \"z\" \"\" $x }}}}{{{{ end }}}}"), true),
+        (format!("{LONG}{{{{ range 100000 }}}}{{{{ $y := eq $x (printf \"%s\" $x) }}}}{{{{ end }}}}"), true),
+        (format!("{LONG}{{{{ range 100000 }}}}{{{{ $y := eq $x $x }}}}{{{{ end }}}}"), true),
+        (format!("{{{{ dateInZone {:?} 0 \"UTC\" }}}}", "2006".repeat(2_000)), true),
         ("{{ regexReplaceAll \"(a*)*(a*)*(a*)*b\" (printf \"%500000d\" 1 | replace \" \" \"a\") \"x\" | len }}".to_owned(), false),
         (format!("{{{{ fromYaml {:?} }}}}", "a: &a [x]\nb: &b [*a, *a]\n".repeat(9)), false),
         (format!("{{{{ {} }}}}", vec!["add 1"; 20_000].join(" | ")), false),
@@ -173,7 +184,8 @@ fn what_grows_is_an_error() {
         let template = rolecall_engine::template::Template::parse(&text, rolecall_engine::template::Origin::Public);
         let shown: String = text.chars().take(60).collect();
         let rendered = template.and_then(|template| {
-            template.render([("a", b"aaaa".as_slice())], jiff::Timestamp::UNIX_EPOCH)
+            let mut run = rolecall_engine::template::Run::new();
+            template.render([("a", b"aaaa".as_slice())], jiff::Timestamp::UNIX_EPOCH, &mut run)
         });
         assert_eq!(rendered.is_err(), is_error, "{shown}: {:?}", rendered.map(|text| text.len()));
     }

@@ -3,7 +3,7 @@
 //! `cargo xtask fuzz` runs it with a fuzzer's bytes, the property test beside it with random ones.
 
 use jiff::Timestamp;
-use rolecall_engine::template::{Origin, Template, string_map};
+use rolecall_engine::template::{Origin, Run, Template, string_map};
 
 /// Renders whatever the bytes say; panics where the engine breaks its word.
 pub(crate) fn render(bytes: &[u8]) {
@@ -15,15 +15,15 @@ pub(crate) fn render(bytes: &[u8]) {
     let marked = [CANARY.as_bytes(), one].concat();
     let keys = [("a", marked.as_slice()), ("b", other), ("c", b"1767229200".as_slice())];
     let now = Timestamp::UNIX_EPOCH;
-    match template.render(keys, now) {
+    match template.render(keys, now, &mut Run::new()) {
         Ok(rendered) => {
             assert!(rendered.len() <= 1024 * 1024, "a value of {} bytes", rendered.len());
-            if let Ok(map) = string_map(&rendered) {
+            if let Ok(map) = string_map(&rendered, &mut Run::new()) {
                 assert!(map.values().all(|value| value.len() <= 8 * 1024 * 1024));
             }
             // The same again, whatever it is.
             if !text.contains("now") && !text.contains("date") {
-                let again = template.render(keys, now);
+                let again = template.render(keys, now, &mut Run::new());
                 assert_eq!(again.as_ref().map(|again| &**again), Ok(&*rendered));
             }
         }

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use super::{Arguments, Called, Problem};
-use crate::template::format::{self, FormatError};
+use crate::template::format;
 use crate::template::value::{Text, Value};
 
 pub(super) fn not(a: &mut Arguments<'_>) -> Called {
@@ -155,11 +155,9 @@ pub(super) fn println(a: &mut Arguments<'_>) -> Called {
 
 pub(super) fn printf(a: &mut Arguments<'_>) -> Called {
     let text = a.text(0)?;
-    let (layout, rest) = (text.to_str(), a.values.get(1..).unwrap_or_default());
+    let layout = std::str::from_utf8(text.as_bytes()).map_err(|_| "the format is no UTF-8")?;
+    let rest = a.values.get(1..).unwrap_or_default();
     let mut buffer = a.run.buffer();
-    match format::print_formatted(&mut buffer, &layout, rest) {
-        Ok(()) => Ok(Value::Text(buffer.finish().into())),
-        Err(FormatError::Unsupported) => Err("the format asks for what is not supported".into()),
-        Err(FormatError::Fault(fault)) => Err(fault.into()),
-    }
+    format::print_formatted(&mut buffer, layout, rest)?;
+    Ok(Value::Text(buffer.finish().into()))
 }

@@ -2,20 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use base64::Engine;
-use base64::alphabet::STANDARD;
-use base64::engine::{GeneralPurpose, GeneralPurposeConfig};
+use ::base64::Engine;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::{Arguments, Called};
+use crate::template::base64::{self, GO_STANDARD, is_break};
 use crate::template::value::{Text, Value};
 use crate::template::{format, json, yaml};
 
 pub(super) fn b64enc(a: &mut Arguments<'_>) -> Called {
     let text = a.text(0)?;
-    let encoded = Zeroizing::new(STANDARD_ENGINE.encode(text.as_bytes()));
+    let encoded = Zeroizing::new(GO_STANDARD.encode(text.as_bytes()));
     let mut buffer = a.run.buffer();
     buffer.push(encoded.as_bytes())?;
     Ok(Value::Text(buffer.finish().into()))
@@ -25,19 +24,13 @@ pub(super) fn b64enc(a: &mut Arguments<'_>) -> Called {
 pub(super) fn b64dec(a: &mut Arguments<'_>) -> Called {
     let text = a.text(0)?;
     a.run.spend(text.as_bytes().len())?;
-    let compact: Zeroizing<Vec<u8>> =
-        Zeroizing::new(text.as_bytes().iter().copied().filter(|byte| !is_break(*byte)).collect());
-    Ok(Value::Text(match STANDARD_ENGINE.decode(&*compact) {
-        Ok(bytes) => Text::from(bytes),
-        Err(_) => {
+    Ok(Value::Text(match base64::decode(&GO_STANDARD, text.as_bytes()) {
+        Some(bytes) => Text::from(bytes),
+        None => {
             let offset = first_illegal(text.as_bytes());
             Text::from(format!("illegal base64 data at input byte {offset}").as_str())
         }
     }))
-}
-
-fn is_break(byte: u8) -> bool {
-    matches!(byte, b'\n' | b'\r')
 }
 
 /// The byte that Go complains of.
@@ -124,12 +117,13 @@ pub(super) fn sha256sum(a: &mut Arguments<'_>) -> Called {
 pub(super) fn urlquery(a: &mut Arguments<'_>) -> Called {
     const ESCAPED: &AsciiSet =
         &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
-    let mut buffer = a.run.buffer();
-    if let [Value::Nil] = a.values.as_slice() {
-        buffer.push(b"<no value>")?;
-    } else {
-        format::print_all(&mut buffer, &a.values)?;
+    for value in &mut a.values {
+        if matches!(value, Value::Nil) {
+            *value = Value::Text(Text::from("<no value>"));
+        }
     }
+    let mut buffer = a.run.buffer();
+    format::print_all(&mut buffer, &a.values)?;
     let text = buffer.finish();
     let mut buffer = a.run.buffer();
     for (index, word) in text.split(|byte| *byte == b' ').enumerate() {
@@ -142,9 +136,3 @@ pub(super) fn urlquery(a: &mut Arguments<'_>) -> Called {
     }
     Ok(Value::Text(buffer.finish().into()))
 }
-
-/// As Go decodes: bits behind the end are not looked at.
-const STANDARD_ENGINE: GeneralPurpose = GeneralPurpose::new(
-    &STANDARD,
-    GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true),
-);

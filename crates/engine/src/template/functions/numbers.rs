@@ -1,5 +1,7 @@
 //! Functions of numbers and times.
 
+use std::num::IntErrorKind;
+
 use jiff::{Timestamp, Zoned};
 
 use super::{Arguments, Called};
@@ -16,8 +18,12 @@ pub(super) fn int64(a: &mut Arguments<'_>) -> Called {
 
 pub(super) fn atoi(a: &mut Arguments<'_>) -> Called {
     let text = a.text(0)?;
-    let number = std::str::from_utf8(text.as_bytes()).ok().and_then(|text| text.parse().ok());
-    Ok(Value::Int(number.unwrap_or_default()))
+    let parsed = std::str::from_utf8(text.as_bytes()).map_or(Ok(0), str::parse::<i64>);
+    Ok(Value::Int(parsed.unwrap_or_else(|error| match error.kind() {
+        IntErrorKind::PosOverflow => i64::MAX,
+        IntErrorKind::NegOverflow => i64::MIN,
+        _ => 0,
+    })))
 }
 
 pub(super) fn add(a: &mut Arguments<'_>) -> Called {
@@ -92,7 +98,11 @@ fn written(a: &Arguments<'_>, zone: &str) -> Called {
         _ => a.now,
     };
     let layout = a.text(0)?;
-    let text = dates::format(&dates::in_zone(moment, zone), &layout.to_str());
+    let layout = std::str::from_utf8(layout.as_bytes()).map_err(|_| "the layout is no UTF-8")?;
+    if layout.len() > MAX_LAYOUT {
+        return Err("the layout is longer than 4096 bytes".into());
+    }
+    let text = dates::format(&dates::in_zone(moment, zone), layout);
     Ok(Value::Text(Text::from(text.as_str())))
 }
 
@@ -117,3 +127,6 @@ fn time<'a>(a: &'a Arguments<'_>, index: usize) -> Result<&'a Zoned, super::Prob
         other => Err(super::wrong("time.Time", other)),
     }
 }
+
+/// The most bytes of a layout: each may become a dozen.
+const MAX_LAYOUT: usize = 4096;

@@ -68,7 +68,12 @@ fn quoted(
 
 pub(super) fn trim(a: &mut Arguments<'_>) -> Called {
     let text = a.text(0)?;
-    built(a, |buffer| Ok(buffer.push(text.to_str().trim().as_bytes())?))
+    let bytes = text.as_bytes();
+    let trimmed = match std::str::from_utf8(bytes) {
+        Ok(text) => text.trim().as_bytes(),
+        Err(_) => bytes.trim_ascii(),
+    };
+    built(a, |buffer| Ok(buffer.push(trimmed)?))
 }
 
 pub(super) fn trim_suffix(a: &mut Arguments<'_>) -> Called {
@@ -103,6 +108,19 @@ fn upper_char(c: char) -> char {
     only(c, c.to_uppercase())
 }
 
+/// As `upper`, but for what has a form of its own for the beginning of a word.
+fn title_char(c: char) -> char {
+    match c {
+        'Ǆ' | 'ǅ' | 'ǆ' => 'ǅ',
+        'Ǉ' | 'ǈ' | 'ǉ' => 'ǈ',
+        'Ǌ' | 'ǋ' | 'ǌ' => 'ǋ',
+        'Ǳ' | 'ǲ' | 'ǳ' => 'ǲ',
+        // Georgian has capitals, and begins no word with one.
+        '\u{10d0}'..='\u{10ff}' => c,
+        c => upper_char(c),
+    }
+}
+
 /// Go maps each character to one: where there would be several, it stays.
 fn only(c: char, mut mapped: impl ExactSizeIterator<Item = char>) -> char {
     if mapped.len() == 1 { mapped.next().unwrap_or(c) } else { c }
@@ -114,7 +132,7 @@ pub(super) fn title(a: &mut Arguments<'_>) -> Called {
     built(a, |buffer| {
         let mut before = ' ';
         for c in text.to_str().chars() {
-            buffer.push_char(if is_separator(before) { upper_char(c) } else { c })?;
+            buffer.push_char(if is_separator(before) { title_char(c) } else { c })?;
             before = c;
         }
         Ok(())
@@ -299,12 +317,9 @@ pub(super) fn substr(a: &mut Arguments<'_>) -> Called {
     built(a, |buffer| Ok(buffer.push(part)?))
 }
 
-/// Compiling costs more than any search of a secret.
-fn pattern(a: &mut Arguments<'_>, index: usize) -> Result<Result<Pattern, &'static str>, Problem> {
-    const COMPILING: usize = 256 * 1024;
-    let text = a.text(index)?;
-    a.run.spend(COMPILING)?;
-    Ok(Pattern::parse(&text.to_str()).map_err(|_| "the regular expression does not compile"))
+/// Text that a regular expression can search: in bytes that are none its answer would be another.
+fn searched(text: &Text) -> Result<&str, Problem> {
+    Ok(std::str::from_utf8(text.as_bytes()).map_err(|_| "the text is no UTF-8")?)
 }
 
 /// A search goes over the text once for each state of the pattern, at the worst.
@@ -313,21 +328,23 @@ fn spend_search(a: &mut Arguments<'_>, pattern: &Pattern, text: &str) -> Result<
 }
 
 pub(super) fn regex_replace_all(a: &mut Arguments<'_>) -> Called {
-    let pattern = pattern(a, 0)??;
+    let pattern = a.run.pattern(&a.text(0)?)?;
+    let pattern = pattern.ok_or("the regular expression does not compile")?;
     let (text, target) = (a.text(1)?, a.text(2)?);
-    let (text, target) = (text.to_str(), target.to_str());
-    spend_search(a, &pattern, &text)?;
-    let replacement = Replacement::parse(&target, &pattern);
+    let (text, target) = (searched(&text)?, searched(&target)?);
+    spend_search(a, &pattern, text)?;
+    let replacement = Replacement::parse(target, &pattern);
     built(a, |buffer| {
-        replacement.replace_all(&pattern, &text, |part| buffer.push(part.as_bytes()))?;
+        replacement.replace_all(&pattern, text, |part| buffer.push(part.as_bytes()))?;
         Ok(())
     })
 }
 
 /// False for a pattern that does not compile, as sprig has it.
 pub(super) fn regex_match(a: &mut Arguments<'_>) -> Called {
-    let Ok(pattern) = pattern(a, 0)? else { return Ok(Value::Bool(false)) };
+    let Some(pattern) = a.run.pattern(&a.text(0)?)? else { return Ok(Value::Bool(false)) };
     let text = a.text(1)?;
-    spend_search(a, &pattern, &text.to_str())?;
-    Ok(Value::Bool(pattern.regex().is_match(&text.to_str())))
+    let text = searched(&text)?;
+    spend_search(a, &pattern, text)?;
+    Ok(Value::Bool(pattern.regex().is_match(text)))
 }

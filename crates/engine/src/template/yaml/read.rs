@@ -3,11 +3,10 @@
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use granit_parser::{Event, Parser, ScalarStyle, options};
 
 use super::resolve::{Scalar, resolve};
+use crate::template::base64::{GO_STANDARD, decode};
 use crate::template::fault::{Fault, MapError};
 use crate::template::format::shortest;
 use crate::template::parser::MAX_DEPTH;
@@ -51,13 +50,14 @@ pub(in crate::template) fn string_map(
         Document::Mapping(entries) => entries,
         _ => return Err(MapError::NotAMap),
     };
-    let mut map = BTreeMap::new();
+    // Of equal keys the last counts, whatever the others hold.
+    let mut last = BTreeMap::new();
     for (key, value) in entries.iter() {
         run.step().map_err(MapError::TooMuch)?;
-        let key = key.as_key().ok_or(MapError::NotYaml)?;
-        map.insert(key, value.as_string().ok_or(MapError::NotAString)?);
+        last.insert(key.as_key().ok_or(MapError::NotYaml)?, value);
     }
-    Ok(map)
+    let string = |(key, value): (Text, &Document)| Some((key, value.as_string()?));
+    last.into_iter().map(string).collect::<Option<_>>().ok_or(MapError::NotAString)
 }
 
 enum Stop {
@@ -189,7 +189,10 @@ fn scalar(text: &str, style: ScalarStyle, tag: Option<&str>) -> Option<Document>
     };
     match tag {
         None if style == ScalarStyle::Plain => Some(plain()),
-        Some("binary") => STANDARD.decode(text).ok().map(|bytes| Document::Text(Text::from(bytes))),
+        Some("binary") => {
+            let bytes = decode(&GO_STANDARD, text.as_bytes());
+            bytes.map(|bytes| Document::Text(Text::from(bytes)))
+        }
         Some("null") => Some(plain()).filter(|node| matches!(node, Document::Null)),
         Some("bool") => Some(plain()).filter(|node| matches!(node, Document::Bool(_))),
         Some("int") => {

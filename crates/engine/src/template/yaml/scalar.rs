@@ -66,7 +66,6 @@ pub(super) fn escaped(c: char) -> String {
         '"' => "\\\"".to_owned(),
         '\\' => "\\\\".to_owned(),
         '\u{85}' => "\\N".to_owned(),
-        '\u{a0}' => "\\_".to_owned(),
         '\u{2028}' => "\\L".to_owned(),
         '\u{2029}' => "\\P".to_owned(),
         c if is_printable(c) => c.to_string(),

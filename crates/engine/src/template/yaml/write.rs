@@ -269,6 +269,9 @@ fn number(float: f64) -> String {
     let whole = format!("{float}");
     let is_whole =
         !whole.contains('.') && (whole.parse::<i64>().is_ok() || whole.parse::<u64>().is_ok());
+    if whole == "-0" {
+        return "0".to_owned();
+    }
     if is_whole { whole } else { shortest(float, false) }
 }
 
