@@ -17,20 +17,23 @@ pub(crate) fn write(
 ) {
     let mut lines = Lines { out, show_values };
     if existing.type_ != secret.type_ {
-        let (old, new) = (&existing.type_, &secret.type_);
+        let (old, new) = (existing.type_.escape_debug(), secret.type_.escape_debug());
         lines.line(
             '~',
             &format!("type: {old} -> {new} (Kubernetes refuses another type: delete it first)"),
         );
     }
     if existing.immutable != secret.immutable {
-        lines.line('~', &format!("immutable: {} -> {}", existing.immutable, secret.immutable));
+        let refused =
+            if existing.immutable { " (Kubernetes refuses it: delete it first)" } else { "" };
+        let (old, new) = (existing.immutable, secret.immutable);
+        lines.line('~', &format!("immutable: {old} -> {new}{refused}"));
     }
     lines.map("metadata.labels", &existing.labels, &secret.labels, |text| text.clone().into());
     let (old, new) = (&existing.annotations, &secret.annotations);
     lines.map("metadata.annotations", old, new, |text| text.clone().into());
     for finalizer in secret.finalizers.iter().filter(|name| !existing.finalizers.contains(name)) {
-        lines.line('+', &format!("metadata.finalizers: {finalizer}"));
+        lines.line('+', &format!("metadata.finalizers: {}", finalizer.escape_debug()));
     }
     lines.map("data", &existing.data, &secret.data, shown_value);
 }
@@ -55,7 +58,7 @@ impl Lines<'_> {
     ) {
         let keys: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
         for key in keys {
-            let path = format!("{field}.{key}");
+            let path = format!("{field}.{}", key.escape_debug());
             let value = |value: &V| format!("{:?}", &*text(value));
             match (old.get(key), new.get(key)) {
                 (Some(old), Some(new)) if old == new => {}

@@ -16,7 +16,7 @@ pub(crate) fn read_text(file: &Path, most_bytes: u64) -> Result<Zeroizing<String
     let length = std::fs::metadata(file).map_or(0, |metadata| metadata.len());
     let room = usize::try_from(length.min(most_bytes)).unwrap_or(0);
     let mut bytes = Zeroizing::new(Vec::with_capacity(room.max(64 * 1024) + 64));
-    let read = if file == Path::new("-") {
+    let read = if is_input(file) {
         std::io::stdin().take(most_bytes + 1).read_to_end(&mut bytes)
     } else {
         File::open(file).and_then(|file| file.take(most_bytes + 1).read_to_end(&mut bytes))
@@ -29,6 +29,16 @@ pub(crate) fn read_text(file: &Path, most_bytes: u64) -> Result<Zeroizing<String
         drop(Zeroizing::new(error.into_bytes()));
         "is not UTF-8 text".to_owned()
     })
+}
+
+/// Whether standard input is meant.
+pub(crate) fn is_input(file: &Path) -> bool {
+    file == Path::new("-")
+}
+
+/// A file's name in a message.
+pub(crate) fn shown_file(file: &Path) -> String {
+    if is_input(file) { "standard input".to_owned() } else { file.display().to_string() }
 }
 
 /// What nothing that rolecall reads beside manifests comes near to.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use rolecall_engine::grant::{Entry, ExternalSecret, GeneratorKind, Grant};
+use rolecall_engine::grant::{CreationPolicy, Entry, ExternalSecret, GeneratorKind, Grant};
 use rolecall_engine::output::generator_keys;
 use rolecall_engine::plan::Plan;
 use rolecall_engine::ports::Clock;
@@ -82,6 +82,11 @@ pub(crate) fn choose_secrets(
 pub(crate) fn warn(external_secret: &ExternalSecret, terminal: Terminal) {
     for warning in &external_secret.warnings {
         terminal.warn(&format!("{}: {warning}", full_name(external_secret)));
+    }
+    if external_secret.target.creation_policy == CreationPolicy::None {
+        let name = full_name(external_secret);
+        let warning = "its creationPolicy is None, and a controller writes no Secret for it";
+        terminal.warn(&format!("{name}: {warning}"));
     }
 }
 

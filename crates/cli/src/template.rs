@@ -11,7 +11,7 @@ use rolecall_engine::fields::Fields;
 use rolecall_engine::grant::{ExternalSecret, Grant};
 use rolecall_engine::ports::Clock;
 use rolecall_engine::render::{Data, Existing, Rendered, Renderer, SecretObject, Text, rewrite};
-use rolecall_engine::violation::{Violations, shown};
+use rolecall_engine::violation::{Violations, nearest, shown};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::Value;
 use zeroize::Zeroizing;
@@ -21,7 +21,7 @@ use crate::clock::SystemClock;
 use crate::diff;
 use crate::documents::{Documents, parse, wipe};
 use crate::door::unexpected;
-use crate::files::{MOST_BYTES, read_text};
+use crate::files::{MOST_BYTES, is_input, read_text, shown_file};
 use crate::report::Failure;
 use crate::secrets::{choose_secrets, find_grant, full_name, push_missing, render, renderer, warn};
 use crate::terminal::Terminal;
@@ -45,6 +45,11 @@ pub(crate) fn run(args: &TemplateArgs, terminal: Terminal) -> Result<(), Failure
         }
         _ => {}
     }
+    let one = args.data.iter().chain(&args.existing);
+    if args.files.iter().chain(one).filter(|file| is_input(file)).count() > 1 {
+        return Err(Failure::usage("standard input is read once, and - is given twice")
+            .hint("write one of the two to a file"));
+    }
     let mut violations = Violations::new();
     // No call is made, so any server's ARNs will do.
     let mut documents = Documents::read(&args.files, Dialect::Compatible, &mut violations);
@@ -60,7 +65,7 @@ pub(crate) fn run(args: &TemplateArgs, terminal: Terminal) -> Result<(), Failure
     let planned = plan(chosen, &documents, given, terminal, &mut violations);
     let planned = violations
         .into_result(Some(planned))
-        .map_err(|found| Failure::violations("the input is not valid", &found).or_hint(GUIDE))?;
+        .map_err(|found| Failure::violations("the input is not valid", &found).or_hint(HELP))?;
     let now = SystemClock.now();
     let mut text = Zeroizing::new(String::with_capacity(ROOM));
     for (index, (renderer, keys)) in planned.into_iter().enumerate() {
@@ -70,6 +75,7 @@ pub(crate) fn run(args: &TemplateArgs, terminal: Terminal) -> Result<(), Failure
         let rendered = render(&renderer, keys, existing.as_ref(), now, terminal)?;
         match &existing {
             Some(existing) => {
+                warn_of_another(existing, &rendered.secret, terminal);
                 diff::write(&mut text, existing, &rendered.secret, args.show_values);
                 if text.is_empty() {
                     terminal.note("nothing differs");
@@ -130,8 +136,11 @@ fn plan(
     // Where nothing is known, a typo cannot be told from a key.
     let is_unknown = |name: &&String| !known.is_empty() && !known.contains(name.as_str());
     for name in given.keys().filter(is_unknown) {
-        let known: Vec<&str> = known.iter().copied().collect();
-        let hint = format!("the generators give {}", known.join(", "));
+        let all: Vec<&str> = known.iter().copied().collect();
+        let hint = match nearest(name, all.iter().copied()) {
+            Some(near) => format!("did you mean {near}? The generators give {}", all.join(", ")),
+            None => format!("the generators give {}", all.join(", ")),
+        };
         let path = format!("{file} {}", shown(name));
         violations.push_with_hint(path, "is no key of these generators", hint);
     }
@@ -154,7 +163,7 @@ fn read_document<T>(
     violations: &mut Violations,
     read: impl FnOnce(&Value, &str, &mut Violations) -> Option<T>,
 ) -> Option<T> {
-    let name = file.display().to_string();
+    let name = shown_file(file);
     let text = violations.keep(&name, read_text(file, MOST_BYTES))?;
     let mut documents = match parse(&text) {
         Ok(documents) => documents,
@@ -181,7 +190,7 @@ fn read_data(file: &Path, violations: &mut Violations) -> (String, Given) {
         let pairs = fields.texts_by_key(violations).into_iter();
         Some(pairs.map(|(key, text)| (key.to_owned(), Text::new(text.to_owned()))).collect())
     });
-    (file.display().to_string(), keys.unwrap_or_default())
+    (shown_file(file), keys.unwrap_or_default())
 }
 
 fn read_secret(file: &Path, violations: &mut Violations) -> Option<Existing> {
@@ -192,6 +201,18 @@ fn read_secret(file: &Path, violations: &mut Violations) -> Option<Existing> {
             None
         }
     })
+}
+
+/// A Secret of another name may be meant, and may be a mistake.
+fn warn_of_another(existing: &Existing, secret: &SecretObject, terminal: Terminal) {
+    let (namespace, name) = &existing.name;
+    let namespace = namespace.as_ref().unwrap_or(&secret.namespace);
+    let name = name.as_ref().unwrap_or(&secret.name);
+    if (namespace, name) != (&secret.namespace, &secret.name) {
+        let (there, here) = (format!("{namespace}/{name}"), (&secret.namespace, &secret.name));
+        let there = shown(&there);
+        terminal.warn(&format!("the Secret that is there is {there}, not {}/{}", here.0, here.1));
+    }
 }
 
 /// The object, or its values, with where each key comes from.
@@ -229,6 +250,6 @@ pub(crate) fn shown_value(value: &Data) -> Zeroizing<String> {
     }
 }
 
-const GUIDE: &str = "the fields of a template are in docs/guides/templates.md";
+const HELP: &str = "rolecall template --help tells what each file is";
 /// Room for a Secret of the usual size, so that no value is left behind by a growing buffer.
 const ROOM: usize = 256 * 1024;

@@ -49,6 +49,6 @@ pub(crate) enum TemplateOutput {
     Secret,
     /// Its keys with their values as they are
     Data,
-    /// What would change in EXISTING: keys, type and metadata, and no value
+    /// What would change in EXISTING: keys, type and metadata, and no value (the exit status is 0 either way)
     Diff,
 }

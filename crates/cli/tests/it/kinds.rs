@@ -157,3 +157,37 @@ fn a_key_that_is_missing_costs_no_call() {
     );
     assert_eq!(sts.calls("AssumeRole"), 0);
 }
+
+/// What is likely a mistake is said, and what Kubernetes refuses.
+#[test]
+fn a_diff_tells_what_is_odd() {
+    let sts = Sts::start();
+    let mut case = sts.alice();
+    let asked = TEMPLATED.replace("target:\n", "target:\n    creationPolicy: None\n");
+    assert_ne!(asked, TEMPLATED);
+    case.file("files.yaml", asked);
+    let live = "kind: Secret\nmetadata: {name: other}\nimmutable: true\n\
+                type: a/b\ndata: {\"k\\u001b\": YQ==}\n";
+    case.file("live.yaml", live);
+    case.file(
+        "text.yaml",
+        "kind: Secret\nmetadata: {name: hidden, namespace: team-a}\nstringData: {text: x}\n",
+    );
+    let args = ["template", "-f", "files.yaml", "-f", "text.yaml", "-o", "diff", "live.yaml"];
+    let ran = case.run(&args, Sink::None);
+    assert_eq!(ran.status, 0, "{}", ran.stderr);
+    for line in [
+        "warning: team-a/files: its creationPolicy is None, and a controller writes no Secret for it",
+        "warning: the Secret that is there is team-a/other, not team-a/files",
+    ] {
+        assert!(ran.stderr.contains(line), "{}", ran.stderr);
+    }
+    for line in [
+        "~ immutable: true -> false (Kubernetes refuses it: delete it first)",
+        "~ type: a/b -> example.com/credentials (Kubernetes refuses another type: delete it first)",
+        "- data.k\\u{1b}\n",
+    ] {
+        assert!(ran.stdout.contains(line), "{}", ran.stdout);
+    }
+    assert_eq!(sts.calls("AssumeRole"), 0);
+}

@@ -55,8 +55,8 @@ impl<'k> Rendering<'k> {
     }
 
     pub(super) fn rendered(&mut self, path: &str, key: &str, template: &Template) -> Option<Data> {
-        // A Secret that is too large already gets no larger.
-        if self.bytes > MAX_BYTES {
+        // A Secret that is too large already gets no larger, and who went on for too long has told it.
+        if self.bytes > MAX_BYTES || self.run.is_spent() {
             return None;
         }
         let keys = self.keys.iter().map(|(key, value)| (key.as_str(), value.as_slice()));

@@ -42,8 +42,14 @@ impl Run {
     /// Takes `units` off the budget: about one for each byte that is made or looked at.
     pub(super) fn spend(&mut self, units: usize) -> Result<(), Fault> {
         let units = u64::try_from(units).unwrap_or(u64::MAX);
-        self.work = self.work.checked_sub(units).ok_or(OVER_WORK)?;
-        Ok(())
+        let rest = self.work.checked_sub(units);
+        self.work = rest.unwrap_or_default();
+        rest.map(drop).ok_or(OVER_WORK)
+    }
+
+    /// Whether nothing more can be done.
+    pub(crate) fn is_spent(&self) -> bool {
+        self.work == 0
     }
 
     /// One step of the interpreter.
@@ -112,5 +118,6 @@ const MAX_WORK: u64 = 32 * 1024 * 1024;
 /// The largest regular expression takes some tens of milliseconds.
 const COMPILING: usize = 1024 * 1024;
 const STEP: usize = 32;
-const OVER_WORK: Fault = Fault::TooMuch("it goes on for too long");
+const OVER_WORK: Fault =
+    Fault::TooMuch("it goes on for too long, and nothing after it was rendered");
 pub(super) const OVER_SIZE: Fault = Fault::TooMuch("a value grows beyond 1 MiB");

@@ -112,6 +112,76 @@ fn fields_stand_in_their_usual_order() {
     assert!(positions.is_sorted(), "{text}");
 }
 
+/// The Secret that is there: `own` is this ExternalSecret's, `other` is of somebody else.
+fn there(more: &Value) -> Existing {
+    let mut object = json!({
+        "kind": "Secret",
+        "metadata": {"managedFields": [{
+            "manager": field_manager("reader"),
+            "fieldsV1": {"f:data": {"f:own": {}}},
+        }]},
+        "type": "kubernetes.io/tls",
+        "data": {"own": "b2xk", "other": "b2xk"},
+    });
+    object.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    Existing::read(&object).unwrap()
+}
+
+#[track_caller]
+fn over(target: &Value, existing: &Existing) -> SecretObject {
+    let renderer = Renderer::new(asked(target), &Objects::default()).unwrap();
+    let parts = [part(&[("new", "value")])];
+    renderer.render(parts, Some(existing), Timestamp::UNIX_EPOCH).unwrap().secret
+}
+
+fn keys(secret: &SecretObject) -> Vec<&str> {
+    secret.data.keys().map(String::as_str).collect()
+}
+
+/// A key that an earlier rendering made and this one does not goes; keys of others stay.
+#[test]
+fn a_merge_keeps_what_is_not_its_own() {
+    let merged = over(&json!({"creationPolicy": "Merge"}), &there(&json!({})));
+    assert_eq!(keys(&merged), ["new", "other"]);
+    assert_eq!(merged.type_, "kubernetes.io/tls");
+    let owned = over(&json!({}), &there(&json!({})));
+    assert_eq!(keys(&owned), ["new"]);
+}
+
+#[test]
+fn what_is_immutable_stays() {
+    let target = json!({"immutable": true, "template": {"type": "Opaque", "data": {"a": "b"}}});
+    let secret = over(&target, &there(&json!({"immutable": true})));
+    assert_eq!(keys(&secret), ["other", "own"]);
+    assert_eq!(secret.type_, "kubernetes.io/tls");
+}
+
+fn decoded(strategy: &str, value: &str) -> Option<Vec<u8>> {
+    let literal = format!("a: {value:?}");
+    let target = json!({"template": {"templateFrom": [
+        {"literal": literal, "valuesDecodingStrategy": strategy},
+    ]}});
+    let renderer = Renderer::new(asked(&target), &Objects::default()).unwrap();
+    let rendered = renderer.render([], None, Timestamp::UNIX_EPOCH).ok()?;
+    rendered.secret.data.get("a").map(|value| value.to_vec())
+}
+
+/// Go's decoders pass over line breaks, and take no other space.
+#[test]
+fn values_are_decoded_as_go_decodes_them() {
+    let all = [("aGk/", "aGk_"), ("aGVs\r\nbG8=\n", "aGVs\nbG8=")];
+    for ((standard, url), bytes) in all.into_iter().zip([b"hi?".as_slice(), b"hello"]) {
+        assert_eq!(decoded("Base64", standard).unwrap(), bytes);
+        assert_eq!(decoded("Base64URL", url).unwrap(), bytes);
+        assert_eq!(decoded("Auto", standard).unwrap(), bytes);
+        assert_eq!(decoded("Auto", url).unwrap(), bytes);
+    }
+    assert_eq!(decoded("Auto", "no base64").unwrap(), b"no base64");
+    for wrong in ["aGk_", "aGVs bG8=", "aGVsbG8", "a"] {
+        assert_eq!(decoded("Base64", wrong), None, "{wrong}");
+    }
+}
+
 #[test]
 fn a_debug_form_shows_no_value() {
     let secret = rendered(&asked(&json!({})), [part(&[("key", "canary")])]);
