@@ -45,11 +45,13 @@ pub(crate) fn format() -> Result<()> {
     run(&mut cargo(&["fmt", "--all"]))
 }
 
-/// Writes `docs/reference/cli.md` from the flags, by the test that otherwise compares it.
+/// Writes `docs/reference/cli.md` from the flags and the schemas of the step in `deploy/relay`, by
+/// the tests that otherwise compare them.
 pub(crate) fn generate() -> Result<()> {
     let arguments = ["test", "--locked", "--package", "rolecall", "--bin", "rolecall"];
     let mut write = cargo(&arguments);
-    run(write.arg("reference::the_page_is_what_the_flags_say").env("ROLECALL_GEN", "1"))
+    write.args(["--", "the_page_is_what_the_flags_say", "the_schemas_are_what_the_step_reads"]);
+    run(write.env("ROLECALL_GEN", "1"))
 }
 
 fn lane(name: &str, work: impl FnOnce() -> Result<()>) -> Result<()> {

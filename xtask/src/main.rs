@@ -41,7 +41,7 @@ enum Command {
     },
     /// Format the code
     Fmt,
-    /// Write the generated pages of docs/ anew; `test` fails where they are not what this writes
+    /// Write the generated pages and schemas anew; `test` fails where they are not what this writes
     Gen,
     /// Run one program and print what it took: a part of `bench`
     #[command(hide = true)]

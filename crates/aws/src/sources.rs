@@ -69,12 +69,13 @@ impl Machine {
             SourceSpec::Environment => environment().await,
             SourceSpec::Container => container(&config(), self.network.ca_bundle.as_ref()).await,
             SourceSpec::Instance => instance(&config(), self.network.ca_bundle.as_ref()).await,
-            SourceSpec::Secret { .. } | SourceSpec::Token { .. } | SourceSpec::Ambient => {
-                Err(SourceError::Missing {
-                    what: format!("{spec} is nothing that this machine has"),
-                    hint: None,
-                })
-            }
+            SourceSpec::Secret { .. }
+            | SourceSpec::Given
+            | SourceSpec::Token { .. }
+            | SourceSpec::Ambient => Err(SourceError::Missing {
+                what: format!("{spec} is nothing that this machine has"),
+                hint: None,
+            }),
         }
     }
 

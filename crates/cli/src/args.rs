@@ -5,6 +5,7 @@
 mod emulate;
 mod guards;
 mod place;
+mod relay;
 mod request;
 mod source;
 mod template;
@@ -18,6 +19,7 @@ pub(crate) use emulate::{
 };
 pub(crate) use guards::GuardArgs;
 pub(crate) use place::PlaceArgs;
+pub(crate) use relay::RelayStepArgs;
 pub(crate) use request::{AssumeArgs, AssumeOutput, ExecArgs, ParameterArgs, RequestArgs};
 pub(crate) use source::{MfaArgs, SourceArgs, SourceChoice, TokenArgs};
 pub(crate) use template::{TemplateArgs, TemplateOutput};
@@ -92,6 +94,13 @@ pub(crate) enum Command {
     /// anew. A failure of rolecall's own ends with 125, a command that cannot be run with 126, one
     /// that is not found with 127.
     Exec(ExecArgs),
+    /// Run as a step of a Relay workflow, in place of relaysh/aws-sts-step-assume-role
+    ///
+    /// Takes the step's spec from Relay's metadata API, which METADATA_API_URL names, assumes the
+    /// role, and writes the outputs connection and role. Its output and its exit status are the
+    /// step's own: 0 done, 1 everything else, each problem on one line. docs/guides/relay.md has
+    /// every setting.
+    RelayStep(RelayStepArgs),
     /// Serve an emulated STS, to try things without an account
     ///
     /// Serves until Ctrl-C, and prints the environment for the AWS CLI and the SDKs. The form of a

@@ -11,6 +11,7 @@ use rolecall_engine::fields::Fields;
 use rolecall_engine::grant::{ExternalSecret, KeyRef, check_name, placeholder_in};
 use rolecall_engine::plan::TokenFrom;
 use rolecall_engine::render::{Data, Objects};
+use rolecall_engine::session::Credentials;
 use rolecall_engine::violation::{Violations, shown};
 use secrecy::SecretString;
 use serde_json::Value;
@@ -31,6 +32,8 @@ pub(crate) struct Inputs {
     pub(crate) secrets_dir: Option<PathBuf>,
     /// The first reading of the token, if a grant needs it.
     pub(crate) token: Option<TokenInput>,
+    /// The keys of [`SourceSpec::Given`](rolecall_engine::plan::SourceSpec).
+    pub(crate) given: Option<Credentials>,
 }
 
 /// The keys of a Secret; nothing where a value could not be read.
@@ -277,6 +280,7 @@ pub(crate) async fn read_token(from: &TokenFrom) -> Result<SecretString, SourceE
             }
             TokenFrom::Variable(name) => format!("the variable {name} {problem}"),
             TokenFrom::Command(_) => format!("the command of --web-identity-command {problem}"),
+            TokenFrom::Given => format!("the input {problem}"),
         },
         hint: Some(match from {
             TokenFrom::Command(_) => "run it by itself: it must print one token".to_owned(),
@@ -298,6 +302,8 @@ pub(crate) async fn read_token(from: &TokenFrom) -> Result<SecretString, SourceE
             let value = named_variable(name).ok_or_else(|| missing("is not set"))?;
             Zeroizing::new(value.into_string().map_err(|_| missing("is no text"))?)
         }
+        // It is read with the input, and never here.
+        TokenFrom::Given => return Err(missing("gives no token")),
         TokenFrom::Command(line) => {
             command::output(line, &[]).await.map_err(|error| missing(&error.to_string()))?
         }

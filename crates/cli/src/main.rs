@@ -23,6 +23,7 @@ mod place;
 mod planning;
 #[cfg(test)]
 mod reference;
+mod relay;
 mod report;
 mod request;
 mod secrets;
@@ -70,6 +71,7 @@ fn run(command: &Command, terminal: Terminal) -> Result<u8, Failure> {
         Command::Assume(args) => {
             runtime.block_on(assume::run(args, &settings, terminal)).map(|()| 0)
         }
+        Command::RelayStep(args) => Ok(runtime.block_on(relay::run(args, &settings, terminal))),
         Command::Template(args) => template::run(args, terminal).map(|()| 0),
         Command::Emulate(args) => runtime.block_on(emulate::run(args, terminal)).map(|()| 0),
         Command::Exec(args) => {

@@ -133,6 +133,36 @@ impl Failure {
         if self.hints.is_empty() { self.hint(hint) } else { self }
     }
 
+    /// What it says in one line, without its hints.
+    pub(crate) fn one_line(&self) -> String {
+        let words = [&self.summary].into_iter().chain(&self.problems).chain(&self.causes);
+        on_one_line(&words.map(String::as_str).collect::<Vec<_>>().join(": "))
+    }
+
+    /// Every fault of the input on a line of its own, with what to do; else the whole on one.
+    pub(crate) fn render_lines(&self) -> String {
+        let hints = |of: Option<&str>| -> String {
+            let fitting = self.hints.iter().filter_map(|hint| match of {
+                None => Some(hint.as_str()),
+                Some(problem) => hint.split_once(": ").and_then(|(path, hint)| {
+                    problem.starts_with(&format!("{path}: ")).then_some(hint)
+                }),
+            });
+            fitting.flat_map(|hint| ["; ", hint]).collect()
+        };
+        if self.problems.is_empty() {
+            let said = self.one_line();
+            let line = format!("{}{}", said.trim_end_matches('.'), hints(None));
+            return format!("error: {}\n", on_one_line(&line));
+        }
+        let mut text = String::new();
+        for problem in &self.problems {
+            let line = format!("{problem}{}", hints(Some(problem)));
+            text.extend(["error: ", &on_one_line(&line), "\n"]);
+        }
+        text
+    }
+
     /// The whole of it as one line of JSON.
     pub(crate) fn render_json(&self) -> String {
         let Self { exit, code, summary, problems, causes, hints } = self;
@@ -167,6 +197,13 @@ impl Failure {
         }
         text
     }
+}
+
+/// No line may be so long that a reader of logs gives up: Relay's takes 64 KiB.
+fn on_one_line(text: &str) -> String {
+    const MOST: usize = 8_000;
+    let line: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    line.chars().filter(|c| !c.is_control()).take(MOST).collect()
 }
 
 /// What a source lacks, at the flag or field that names it.

@@ -19,7 +19,7 @@ pub(crate) struct EnvVar {
 }
 
 /// Every variable, in the order of the documentation.
-pub(crate) const VARIABLES: [EnvVar; 34] = [
+pub(crate) const VARIABLES: [EnvVar; 36] = [
     EnvVar { name: "AWS_REGION", meaning: "where to call AWS" },
     EnvVar { name: "AWS_DEFAULT_REGION", meaning: "the same, after AWS_REGION" },
     EnvVar { name: "AWS_PROFILE", meaning: "the profile of the default chain" },
@@ -73,6 +73,14 @@ pub(crate) const VARIABLES: [EnvVar; 34] = [
         name: "ROLECALL_CREDENTIAL_PROCESS",
         meaning: "set by rolecall for a credential_process: the profiles it runs for",
     },
+    EnvVar {
+        name: "METADATA_API_URL",
+        meaning: "where Relay's metadata API is, with the step's token, for `relay-step`",
+    },
+    EnvVar {
+        name: "RELAY_DEFAULT_TIMEOUT",
+        meaning: "how long `relay-step` asks that API again, 5 min without it",
+    },
     EnvVar { name: "HOME", meaning: "where ~/.aws is" },
     EnvVar { name: "USERPROFILE", meaning: "the same, after HOME (Windows)" },
     EnvVar { name: "USER", meaning: "the first half of the default session name" },
@@ -84,7 +92,7 @@ pub(crate) const VARIABLES: [EnvVar; 34] = [
 pub(crate) type Named = (&'static str, String);
 
 /// The environment as rolecall sees it.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Settings {
     pub(crate) region: Option<String>,
     pub(crate) profile: Option<Named>,
@@ -110,7 +118,7 @@ pub(crate) struct Settings {
 }
 
 /// Which variable names the endpoint of each service.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct EndpointVariables {
     pub(crate) sts: Option<Named>,
     pub(crate) ecr: Option<Named>,

@@ -44,6 +44,7 @@ impl DoorSource {
             TokenFrom::File(file) => !file.is_file(),
             TokenFrom::Command(_) => !self.has_used_command.swap(true, Ordering::SeqCst),
             TokenFrom::Variable(_) => false,
+            TokenFrom::Given => true,
         }
     }
 
@@ -54,6 +55,12 @@ impl DoorSource {
                 expires_at: None,
                 origin: spec.to_string(),
             }),
+            (SourceSpec::Given, _) => {
+                let credentials = self.inputs.given.clone().ok_or_else(|| {
+                    SourceError::Missing { what: "the input has no keys".to_owned(), hint: None }
+                })?;
+                Ok(Identity::Keys { credentials, expires_at: None, origin: spec.to_string() })
+            }
             (SourceSpec::Token { from, .. }, _) => {
                 // Read anew at each use; what can be read once only, was.
                 let token = match &self.inputs.token {

@@ -58,6 +58,14 @@ impl Terminal {
         to_stderr(&format!("{text}\n"));
     }
 
+    /// One line for each fault, for logs that have no more.
+    pub(crate) fn failure_in_lines(self, failure: &Failure) {
+        to_stderr(&match self.verbosity.error_format {
+            ErrorFormat::Text => failure.render_lines(),
+            ErrorFormat::Json => failure.render_json(),
+        });
+    }
+
     pub(crate) fn failure(self, failure: &Failure) {
         to_stderr(&match self.verbosity.error_format {
             ErrorFormat::Text => failure.render(),

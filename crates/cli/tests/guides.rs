@@ -52,25 +52,35 @@ fn the_guide_to_sources_is_true() {
     runtime.block_on(emulator.shutdown());
 }
 
-/// Its YAML blocks are the files that their first lines name.
 #[test]
 fn the_guide_to_templates_is_true() {
-    let page = root().join("docs/guides/templates.md");
+    run_with_its_files("the_guide_to_templates_is_true", "docs/guides/templates.md", 9);
+}
+
+#[test]
+fn the_guide_to_relay_is_true() {
+    run_with_its_files("the_guide_to_relay_is_true", "docs/guides/relay.md", 2);
+}
+
+/// Runs a guide whose YAML blocks are the files that their first lines name.
+#[track_caller]
+fn run_with_its_files(test: &str, guide: &str, least: usize) {
+    let page = root().join(guide);
     #[expect(clippy::disallowed_methods, reason = "set by this test for itself")]
     let is_inside = std::env::var_os(INSIDE).is_some();
     if is_inside {
         trycmd::TestCases::new().case(page).run();
         return;
     }
-    let guide = std::fs::read_to_string(page).unwrap();
+    let text = std::fs::read_to_string(&page).unwrap();
     let home = tempfile::tempdir().unwrap();
-    for block in blocks(&guide, "yaml") {
+    for block in blocks(&text, "yaml") {
         let name = block.lines().next().and_then(|line| line.strip_prefix("# ")).unwrap();
         std::fs::write(home.path().join(name), &block).unwrap();
     }
     let mut inside = Command::new(std::env::current_exe().unwrap());
     let ran = inside
-        .args(["--exact", "the_guide_to_templates_is_true", "--nocapture"])
+        .args(["--exact", test, "--nocapture"])
         .current_dir(home.path())
         .env_clear()
         .env(INSIDE, "1")
@@ -78,8 +88,9 @@ fn the_guide_to_templates_is_true() {
         .output()
         .unwrap();
     let told = String::from_utf8_lossy(&[ran.stdout, ran.stderr].concat()).into_owned();
-    let count = told.matches("templates.md:").count();
-    assert!(ran.status.success() && count >= 9, "{count} commands, {told}");
+    let name = page.file_name().unwrap().to_string_lossy().into_owned() + ":";
+    let count = told.matches(&name).count();
+    assert!(ran.status.success() && count >= least, "{count} commands, {told}");
 }
 
 /// What the guide shows without running it is what a test elsewhere has seen.

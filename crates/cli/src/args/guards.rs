@@ -6,7 +6,7 @@ use rolecall_engine::guard::{AccountId, Guards, RolePattern};
 use rolecall_engine::request::seconds_from_text;
 use rolecall_engine::violation::Violations;
 
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Default)]
 #[command(next_help_heading = "Guards, checked on the answer before anything is printed")]
 pub(crate) struct GuardArgs {
     /// An account that the session may be of (repeat for more)

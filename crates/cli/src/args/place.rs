@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Default)]
 #[command(next_help_heading = "Endpoint")]
 pub(crate) struct PlaceArgs {
     /// Where to call AWS [default: $AWS_REGION, $AWS_DEFAULT_REGION, the profile's region]

@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 
 use super::PlaceArgs;
 
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Default)]
 #[command(next_help_heading = "Source")]
 pub(crate) struct SourceArgs {
     /// Ask as this profile of the AWS config files, through the roles that it names
@@ -73,7 +73,7 @@ pub(crate) enum SourceChoice {
     Process,
 }
 
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Default)]
 #[group(id = "token", multiple = false)]
 #[command(next_help_heading = "Source")]
 pub(crate) struct TokenArgs {
@@ -98,7 +98,7 @@ pub(crate) struct TokenArgs {
     pub(crate) command: Option<String>,
 }
 
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Default)]
 #[command(next_help_heading = "Source")]
 pub(crate) struct MfaArgs {
     /// The MFA device of the user who asks; its code goes with the first call [default: mfa_serial

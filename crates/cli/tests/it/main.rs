@@ -10,6 +10,7 @@ mod endpoints;
 mod harness;
 mod kinds;
 mod manifests;
+mod relay;
 mod security;
 mod serving;
 mod sharing;

@@ -264,7 +264,7 @@ fn a_chain_behind_a_profile_with_a_device_asks_once() {
     assert!(out.contains("AWS_SESSION_TOKEN="), "{seen}");
 }
 
-fn token() -> String {
+pub(crate) fn token() -> String {
     let request = TokenRequest {
         issuer: None,
         subject: "system:serviceaccount:team-a:app".to_owned(),

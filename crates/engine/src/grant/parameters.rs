@@ -42,6 +42,12 @@ impl Parameters {
         block.or(draft).unwrap_or_default()
     }
 
+    /// Reads the parameters of a request whose duration is written elsewhere.
+    pub fn read(value: &Value, path: &str, violations: &mut Violations) -> Self {
+        let fields = Fields::of(value, path, violations);
+        fields.map(|fields| Self::read_block(fields, false, violations)).unwrap_or_default()
+    }
+
     /// Reads an earlier hop's block, which has no duration.
     pub(super) fn read_hop(hop: &mut Fields<'_>, violations: &mut Violations) -> Self {
         match hop.object(BLOCK, violations) {

@@ -17,6 +17,8 @@ pub enum SourceSpec {
         /// Where the parts of the key are.
         keys: KeysRef,
     },
+    /// Keys that stand in the input itself.
+    Given,
     /// A web identity token; read anew at each use.
     Token {
         /// Where the token is.
@@ -48,6 +50,8 @@ pub enum TokenFrom {
     Variable(String),
     /// On the standard output of this command.
     Command(String),
+    /// In the input itself.
+    Given,
 }
 
 impl fmt::Display for SourceSpec {
@@ -56,6 +60,7 @@ impl fmt::Display for SourceSpec {
             Self::Secret { namespace, keys } => {
                 write!(f, "Secret {namespace}/{}", keys.access_key_id.name)
             }
+            Self::Given => f.write_str("keys of the input"),
             Self::Token { from, account: Some(account) } => {
                 write!(f, "token of ServiceAccount {} {from}", account.name)
             }
@@ -77,6 +82,7 @@ impl fmt::Display for TokenFrom {
             Self::File(path) => write!(f, "in {}", path.display()),
             Self::Variable(name) => write!(f, "in the variable {name}"),
             Self::Command(_) => f.write_str("of the token command"),
+            Self::Given => f.write_str("of the input"),
         }
     }
 }
@@ -88,6 +94,7 @@ impl fmt::Debug for TokenFrom {
             Self::File(path) => f.debug_tuple("File").field(path).finish(),
             Self::Variable(name) => f.debug_tuple("Variable").field(name).finish(),
             Self::Command(_) => f.debug_tuple("Command").finish_non_exhaustive(),
+            Self::Given => f.write_str("Given"),
         }
     }
 }

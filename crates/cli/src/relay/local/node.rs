@@ -1,0 +1,274 @@
+//! A YAML document with its tags.
+
+use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use granit_parser::{BorrowedInput, Event, Parser, ScalarStyle, Tag, options};
+use serde_json::{Value, json};
+
+/// One node; aliases are followed already.
+#[derive(Clone, Debug)]
+pub(super) enum Node {
+    Value(Value),
+    /// A string that may hold `${…}`.
+    Text(String),
+    List(Vec<Rc<Self>>),
+    Map(Vec<(String, Rc<Self>)>),
+    Reference(Reference, Vec<Rc<Self>>),
+    /// A tag that is not evaluated.
+    Refused(String),
+}
+
+/// What a tag names.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Reference {
+    Connection,
+    Parameter,
+    Output,
+    Secret,
+}
+
+impl Reference {
+    fn of(tag: &str) -> Option<Self> {
+        Some(match tag {
+            "Connection" => Self::Connection,
+            "Parameter" => Self::Parameter,
+            "Output" => Self::Output,
+            "Secret" => Self::Secret,
+            _ => return None,
+        })
+    }
+
+    /// The keys of its map form, in the order of its list form.
+    fn keys(self) -> &'static [&'static str] {
+        match self {
+            Self::Connection => &["type", "name"],
+            Self::Output => &["from", "name"],
+            Self::Parameter | Self::Secret => &["name"],
+        }
+    }
+
+    pub(super) fn form(self) -> &'static str {
+        match self {
+            Self::Connection => "!Connection {type: TYPE, name: NAME}",
+            Self::Output => "!Output {from: STEP, name: NAME}",
+            Self::Parameter => "!Parameter NAME",
+            Self::Secret => "!Secret NAME",
+        }
+    }
+}
+
+impl Node {
+    pub(super) fn get(&self, key: &str) -> Option<&Self> {
+        match self {
+            Self::Map(entries) => {
+                entries.iter().find(|(known, _)| known == key).map(|(_, node)| &**node)
+            }
+            _ => None,
+        }
+    }
+
+    pub(super) fn keys(&self) -> impl Iterator<Item = &str> {
+        let entries = match self {
+            Self::Map(entries) => entries.as_slice(),
+            _ => &[],
+        };
+        entries.iter().map(|(key, _)| key.as_str())
+    }
+
+    /// The value as it stands, with nothing evaluated.
+    pub(super) fn plain(&self) -> Value {
+        match self {
+            Self::Value(value) => value.clone(),
+            Self::Text(text) | Self::Refused(text) => Value::String(text.clone()),
+            Self::List(items) => items.iter().map(|item| item.plain()).collect(),
+            Self::Map(entries) => {
+                let pairs = entries.iter().map(|(key, node)| (key.clone(), node.plain()));
+                Value::Object(pairs.collect())
+            }
+            Self::Reference(..) => Value::Null,
+        }
+    }
+}
+
+/// Reads the first document.
+///
+/// # Errors
+///
+/// What is wrong, as the rest of a sentence that begins with the file's name.
+pub(super) fn read(text: &str) -> Result<Node, String> {
+    let options = options! { emit_comments: false, block_scalar_eof_without_line_feed: true };
+    let parser = Parser::new_from_str_with_options(text, options);
+    let mut reader = Reader { parser, anchors: HashMap::new(), nodes: 0 };
+    let node = reader.document()?;
+    if matches!(node, Node::Map(_)) { Ok(node) } else { Err("holds no map".to_owned()) }
+}
+
+struct Reader<'i, T: BorrowedInput<'i>> {
+    parser: Parser<'i, T>,
+    anchors: HashMap<usize, Rc<Node>>,
+    nodes: usize,
+}
+
+impl<'i, T: BorrowedInput<'i>> Reader<'i, T> {
+    fn next(&mut self) -> Result<Event<'i>, String> {
+        match self.parser.next_event() {
+            Some(Ok((event, _))) => Ok(event),
+            // The parser's own words quote the text.
+            Some(Err(error)) => {
+                let marker = error.marker();
+                Err(format!("is not YAML (line {}, column {})", marker.line(), marker.col() + 1))
+            }
+            None => Err("ends too early".to_owned()),
+        }
+    }
+
+    fn document(&mut self) -> Result<Node, String> {
+        loop {
+            match self.next()? {
+                Event::StreamStart => {}
+                Event::DocumentStart(..) => {
+                    let event = self.next()?;
+                    return self.node(event, 0).map(|node| (*node).clone());
+                }
+                _ => return Err("holds no document".to_owned()),
+            }
+        }
+    }
+
+    fn node(&mut self, event: Event<'i>, depth: usize) -> Result<Rc<Node>, String> {
+        self.nodes += 1;
+        if depth > MAX_DEPTH || self.nodes > MAX_NODES {
+            return Err("is nested too deep or grows too large".to_owned());
+        }
+        let (node, anchor) = match event {
+            Event::Scalar(text, style, anchor, tag) => {
+                (scalar(&text, style, tag.as_deref()), anchor)
+            }
+            Event::SequenceStart(_, anchor, tag) => {
+                let mut items = Vec::new();
+                loop {
+                    let event = self.next()?;
+                    if matches!(event, Event::SequenceEnd) {
+                        break;
+                    }
+                    items.push(self.node(event, depth + 1)?);
+                }
+                (tagged_list(items, tag.as_deref()), anchor)
+            }
+            Event::MappingStart(_, anchor, tag) => {
+                (tagged_map(self.entries(depth)?, tag.as_deref()), anchor)
+            }
+            Event::Alias(anchor) => {
+                let known = self.anchors.get(&anchor).map(Rc::clone);
+                return known.ok_or_else(|| "has an alias of no anchor".to_owned());
+            }
+            _ => return Err("is not YAML".to_owned()),
+        };
+        let node = Rc::new(node);
+        if anchor > 0 {
+            self.anchors.insert(anchor, Rc::clone(&node));
+        }
+        Ok(node)
+    }
+
+    /// The entries of a map, with those that `<<` brings in behind its own.
+    fn entries(&mut self, depth: usize) -> Result<Vec<(String, Rc<Node>)>, String> {
+        let mut entries: Vec<(String, Rc<Node>)> = Vec::new();
+        let mut merged = Vec::new();
+        loop {
+            let event = self.next()?;
+            if matches!(event, Event::MappingEnd) {
+                break;
+            }
+            let key = match event {
+                Event::Scalar(text, ..) => text.into_owned(),
+                _ => return Err("has a key that is no string".to_owned()),
+            };
+            let event = self.next()?;
+            let node = self.node(event, depth + 1)?;
+            if key == "<<" {
+                merged.push(node);
+            } else if entries.iter().any(|(known, _)| *known == key) {
+                return Err("has the same key twice in one map".to_owned());
+            } else {
+                entries.push((key, node));
+            }
+        }
+        for node in merged {
+            let maps = match &*node {
+                Node::List(items) => items.clone(),
+                _ => vec![Rc::clone(&node)],
+            };
+            for map in maps {
+                let Node::Map(others) = &*map else {
+                    return Err("merges what is no map".to_owned());
+                };
+                for (key, node) in others {
+                    if !entries.iter().any(|(known, _)| known == key) {
+                        entries.push((key.clone(), Rc::clone(node)));
+                    }
+                }
+            }
+        }
+        Ok(entries)
+    }
+}
+
+/// A tag of Relay's own: `Connection` of `!Connection`.
+fn name_of(tag: Option<&Tag>) -> Option<String> {
+    let tag = tag?;
+    let is_core = tag.suffix_in_namespace(CORE).is_some();
+    if is_core { None } else { tag.suffix_in_namespace("!").map(std::borrow::Cow::into_owned) }
+}
+
+fn scalar(text: &str, style: ScalarStyle, tag: Option<&Tag>) -> Node {
+    let core = tag.and_then(|tag| tag.suffix_in_namespace(CORE));
+    match (core.as_deref(), name_of(tag)) {
+        (_, Some(name)) => match Reference::of(&name) {
+            Some(reference) => {
+                Node::Reference(reference, vec![Rc::new(Node::Text(text.to_owned()))])
+            }
+            None => Node::Refused(format!("!{name}")),
+        },
+        (Some("binary"), None) => {
+            let compact: String = text.chars().filter(|c| !c.is_ascii_whitespace()).collect();
+            match STANDARD.decode(&compact).map(String::from_utf8) {
+                Ok(Ok(text)) => Node::Value(Value::String(text)),
+                _ => Node::Value(json!({"$encoding": "base64", "data": compact})),
+            }
+        }
+        (None, None) if style == ScalarStyle::Plain && !text.contains("${") => {
+            // What a plain scalar stands for is the YAML library's to say.
+            Node::Value(serde_saphyr::from_str(text).unwrap_or_else(|_| text.into()))
+        }
+        _ => Node::Text(text.to_owned()),
+    }
+}
+
+fn tagged_list(items: Vec<Rc<Node>>, tag: Option<&Tag>) -> Node {
+    match name_of(tag) {
+        None => Node::List(items),
+        Some(name) => match Reference::of(&name) {
+            Some(reference) => Node::Reference(reference, items),
+            None => Node::Refused(format!("!{name}")),
+        },
+    }
+}
+
+fn tagged_map(entries: Vec<(String, Rc<Node>)>, tag: Option<&Tag>) -> Node {
+    let Some(name) = name_of(tag) else { return Node::Map(entries) };
+    let Some(reference) = Reference::of(&name) else { return Node::Refused(format!("!{name}")) };
+    let mut by_key: BTreeMap<String, Rc<Node>> = entries.into_iter().collect();
+    let names = reference.keys().iter().filter_map(|key| by_key.remove(*key)).collect();
+    // What is left over is a mistake, and makes the count wrong.
+    let rest = by_key.into_values();
+    Node::Reference(reference, Vec::into_iter(names).chain(rest).collect())
+}
+
+const CORE: &str = "tag:yaml.org,2002:";
+const MAX_DEPTH: usize = 100;
+/// Far beyond what anybody writes.
+const MAX_NODES: usize = 100_000;
