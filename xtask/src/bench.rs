@@ -1,7 +1,7 @@
 //! Ratios against a named peer, measured in the same run on the same machine.
 
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
@@ -25,19 +25,29 @@ pub(crate) fn cli(runs: usize) -> Result<()> {
         ("rolecall assume", program.clone(), words(&["assume", ROLE, "-o", "json"])),
         ("aws sts assume-role", python(&PACKAGES)?, words(&cli)),
     ];
+    compare(runs, &peers, &emulator)?;
+    let bytes = std::fs::metadata(&program).context("cannot look at the release binary")?.len();
+    say(&format!("release binary: {:.1} MB", float(bytes) / 1e6));
+    Ok(())
+}
+
+/// A program with a name for people, and its arguments.
+type Peer<'a> = (&'a str, PathBuf, Vec<OsString>);
+
+/// Runs each in turn, and prints medians and ratios to the first.
+pub(crate) fn compare(runs: usize, peers: &[Peer<'_>], emulator: &RunningEmulator) -> Result<()> {
     let mut samples = vec![Vec::new(); peers.len()];
     // One run more than asked: the first fills the page cache.
     for round in 0..=runs {
         for ((_, program, arguments), samples) in peers.iter().zip(&mut samples) {
-            let sample = Sample::of(program, arguments, &emulator)?;
+            let sample = Sample::of(program, arguments, emulator)?;
             if round > 0 {
                 samples.push(sample);
             }
         }
     }
-    report(runs, &peers.map(|(name, ..)| name), &samples);
-    let bytes = std::fs::metadata(&program).context("cannot look at the release binary")?.len();
-    say(&format!("release binary: {:.1} MB", float(bytes) / 1e6));
+    let names: Vec<&str> = peers.iter().map(|(name, ..)| *name).collect();
+    report(runs, &names, &samples);
     Ok(())
 }
 

@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 use anyhow::{Context, Result, bail};
 
 use crate::go;
+use crate::step;
 use crate::tools::{cargo, python, root, run, say, target};
 
 /// Every judge, in turn.
@@ -17,7 +18,13 @@ pub(crate) fn judge_all() -> Result<()> {
     judge_emulator(&program)?;
     judge_client(&program)?;
     judge_config_files()?;
+    step::judge_step(&program)?;
     go::judge_templates()
+}
+
+/// The image of the step; it takes root, and minutes.
+pub(crate) fn judge_image() -> Result<()> {
+    step::judge_image(&target()?.join("debug").join("rolecall"))
 }
 
 /// The AWS CLI and boto3 against the built-in world.

@@ -35,7 +35,7 @@ pub(crate) fn ci() -> Result<()> {
         let arguments = ["check", "bans", "licenses", "sources"];
         run(deny.args(arguments).current_dir(root()))
     })?;
-    lane("judges: AWS CLI, boto3, ministack, botocore, Go", judge::judge_all)?;
+    lane("judges: AWS CLI, boto3, ministack, botocore, relay-sdk, Go", judge::judge_all)?;
     say("ran: test, format, lints, crates alone, docs, dependencies, judges; skipped: nothing");
     Ok(())
 }

@@ -5,6 +5,7 @@ mod fuzz;
 mod go;
 mod judge;
 mod lanes;
+mod step;
 mod tools;
 
 use std::ffi::OsString;
@@ -26,8 +27,11 @@ enum Command {
     /// The gate of a landing: test, then formatting, lints, docs, dependencies, outside judges
     Ci,
     /// Programs that are not ours: the AWS CLI and boto3 against our emulator, our client against
-    /// ministack, our reading of config files against botocore, our templates against Go's
+    /// ministack, our reading of config files against botocore, our templates against Go's, our step
+    /// with Relay's Python SDK, and the step's image (which takes root)
     Judge,
+    /// The image of the Relay step, as an OCI archive: a static binary and CA certificates
+    Dist,
     /// A fuzzer on the renderer of templates, until it finds something or the minutes are over
     Fuzz {
         /// For how long
@@ -59,6 +63,13 @@ enum Bench {
         #[arg(long, default_value_t = 30)]
         runs: usize,
     },
+    /// Wall time and peak memory of `rolecall relay-step`, beside a bare SDK program and a step that
+    /// is written with Relay's Python SDK and boto3
+    Step {
+        /// How many runs of each
+        #[arg(long, default_value_t = 30)]
+        runs: usize,
+    },
     /// How often a pull secret is rendered in a second, beside Go's templates
     Render {
         /// How long each of three rounds takes
@@ -71,8 +82,10 @@ fn main() -> ExitCode {
     let done = match Xtask::parse().command {
         Command::Test => lanes::test(),
         Command::Ci => lanes::ci(),
-        Command::Judge => judge::judge_all(),
+        Command::Judge => judge::judge_all().and_then(|()| judge::judge_image()),
+        Command::Dist => step::dist(),
         Command::Bench { name: Bench::Cli { runs } } => bench::cli(runs),
+        Command::Bench { name: Bench::Step { runs } } => step::bench_step(runs),
         Command::Bench { name: Bench::Render { seconds } } => go::bench_render(seconds),
         Command::Fuzz { minutes } => fuzz::fuzz(minutes),
         Command::Fmt => lanes::format(),

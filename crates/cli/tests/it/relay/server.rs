@@ -144,6 +144,7 @@ async fn serve(State(shared): State<Arc<Shared>>, request: Request) -> Response<
     }
     match (&parts.method, path.strip_prefix("/outputs/")) {
         (&Method::GET, None) if path == "/spec" => shared.spec(query.as_deref()),
+        (&Method::GET, Some(name)) => shared.output(name),
         (&Method::PUT, Some(name)) => {
             let bytes = to_bytes(body, 1 << 20).await.unwrap();
             let is_mark = name.ends_with("/metadata");
@@ -187,6 +188,17 @@ impl Shared {
         let answer = &self.table[name];
         let kind = answer.r#type.as_deref().unwrap_or("application/json");
         response(answer.status, Some(kind), answer.body.clone())
+    }
+
+    /// `STEP/NAME`: every step of this run has written the same.
+    fn output(&self, name: &str) -> Response<Body> {
+        let written = self.written.lock().unwrap();
+        let (step, key) = name.split_once('/').unwrap_or_default();
+        let Some(value) = written.get(key) else { return self.answer("not-found") };
+        let mark = written.get(&format!("{key}/metadata")).is_some();
+        let metadata = if mark { json!({"Sensitive": true}) } else { Value::Null };
+        let body = json!({"task_name": step, "key": key, "value": value, "metadata": metadata});
+        response(200, Some("application/json"), body.to_string())
     }
 
     fn fault(&self, short: &str) -> Option<String> {
