@@ -95,16 +95,27 @@ fn refuse_usage(error: &clap::Error) -> ExitCode {
             ExitCode::from(Exit::Other.status())
         };
     }
+    let mut words = std::env::args_os().skip(1);
+    let command = words.find(|word| !word.to_string_lossy().starts_with('-'));
+    let is = |name: &str| command.as_deref().is_some_and(|word| word == name);
+    // A step of a workflow has one line and one status for all that is wrong.
+    if is("relay-step") {
+        let failure = json_of(error).exits(Exit::Other);
+        let text = if wants_json() {
+            failure.render_json()
+        } else {
+            format!("error: {}", failure.one_line())
+        };
+        Terminal::banner(text.trim_end());
+        return ExitCode::from(Exit::Other.status());
+    }
     if wants_json() {
         Terminal::banner(json_of(error).render_json().trim_end());
     } else {
         // Where standard error is closed there is nobody to tell.
         error.print().ok();
     }
-    let mut words = std::env::args_os().skip(1);
-    let command = words.find(|word| !word.to_string_lossy().starts_with('-'));
-    let is_exec = command.is_some_and(|word| word == "exec");
-    ExitCode::from(if is_exec { EXEC_FAILURE } else { Exit::Usage.status() })
+    ExitCode::from(if is("exec") { EXEC_FAILURE } else { Exit::Usage.status() })
 }
 
 /// What the parser of the flags says: the first line, and what it lists below.

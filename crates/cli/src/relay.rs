@@ -16,9 +16,9 @@ mod spec;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use rolecall_engine::plan::{Plan, SourceSpec, TokenFrom};
 use rolecall_engine::region::Region;
-use rolecall_engine::request::seconds_from_text;
 use rolecall_engine::session::{Issued, Session};
 use rolecall_engine::violation::Violations;
 
@@ -40,7 +40,7 @@ pub(crate) async fn run(args: &RelayStepArgs, settings: &Settings, terminal: Ter
     match step(args, settings, terminal).await {
         Ok(()) => 0,
         Err(failure) => {
-            terminal.failure_in_lines(&failure);
+            terminal.failure_in_lines(&failure.exits(Exit::Other));
             1
         }
     }
@@ -63,7 +63,11 @@ async fn step(
         Failure::usage(format!("METADATA_API_URL {problem}"))
             .hint("Relay sets it for each step; --local FILE tries a step without Relay")
     })?;
-    let api = Api::new(address, patience()?).map_err(|error| unexpected(&error))?;
+    let api = Api::new(address, patience(terminal)).map_err(|error| {
+        Failure::new(Exit::Other, "could not read the root certificates of this machine")
+            .cause(error.to_string())
+            .hint("METADATA_API_URL is https; SSL_CERT_FILE names other certificates")
+    })?;
     let fields = ask::spec(&api).await?;
     let asking = Asking { args, settings, terminal };
     let (session, region) = asking.session(&fields).await?;
@@ -71,13 +75,17 @@ async fn step(
 }
 
 /// How long the metadata API is asked again.
-fn patience() -> Result<Duration, Failure> {
+fn patience(terminal: Terminal) -> Duration {
     const NAME: &str = "RELAY_DEFAULT_TIMEOUT";
-    let Some(text) = named_variable(NAME) else { return Ok(DEFAULT_PATIENCE) };
-    let seconds = text.to_str().and_then(|text| seconds_from_text(text).ok());
-    let seconds = seconds.and_then(|seconds| u64::try_from(seconds).ok());
-    seconds.map(Duration::from_secs).ok_or_else(|| {
-        Failure::usage(format!("{NAME} is no duration")).hint("write it as 1m or 1m30s")
+    let Some(text) = named_variable(NAME) else { return DEFAULT_PATIENCE };
+    // As Go writes it, 1m0s, and a bare number as seconds.
+    let duration = text.to_str().and_then(|text| {
+        let seconds = text.parse().ok().map(SignedDuration::from_secs);
+        seconds.or_else(|| text.parse().ok())
+    });
+    duration.and_then(|duration| Duration::try_from(duration).ok()).unwrap_or_else(|| {
+        terminal.warn(&format!("{NAME} is no duration, and not used: write it as 1m or 1m30s"));
+        DEFAULT_PATIENCE
     })
 }
 
@@ -91,35 +99,40 @@ struct Asking<'a> {
 impl Asking<'_> {
     /// Reads the spec, tells all that is wrong with it, and assumes the role.
     async fn session(&self, fields: &Fields) -> Result<(Session, Region), Failure> {
-        for name in &fields.unknown {
-            self.terminal.warn(&format!("the spec's field {name} is not known, and not used"));
-        }
+        let warn = |name| format!("the spec's field {name} is not known, and not used");
+        let warnings: Vec<String> = fields.unknown.iter().map(warn).collect();
+        self.terminal.warn_each(warnings.iter());
+        let endpoint = self.settings.endpoints.sts.as_ref();
+        let endpoint = endpoint.map(|(origin, url)| (*origin, url.as_str()));
         let is_emulated = self.args.emulate.is_some();
         let around = Surroundings {
             has_region: is_emulated || self.settings.region.is_some(),
-            has_endpoint: !is_emulated && self.settings.endpoints.sts.is_some(),
+            endpoint: endpoint.filter(|_| !is_emulated),
         };
         let mut violations = Violations::new();
         if fields.is_no_map {
             violations.push("spec", "must be a map of settings");
         }
         let spec = Spec::read(fields, around, &mut violations);
-        let Some(spec) = spec.filter(|_| violations.is_empty()) else {
+        let Some(spec) = spec else {
             violations.extend(self.settings.problems.clone());
             return Err(self.refuse(&violations));
         };
         let (settings, args) = (self.settings_for(&spec), self.args_for(&spec));
-        if let (Some((origin, url)), None, false) =
-            (&settings.endpoints.sts, &spec.endpoint, is_emulated)
-        {
-            self.terminal.warn(&format!("STS is taken to be at {url}, by {origin}"));
-        }
+        let elsewhere = around.endpoint.filter(|_| spec.endpoint.is_none());
         let door = Door::open(&args, &GuardArgs::default(), &settings, self.terminal).await?;
-        self.with_door(door, spec).await
+        self.with_door(door, spec, elsewhere, violations).await
     }
 
-    async fn with_door(&self, mut door: Door, spec: Spec) -> Result<(Session, Region), Failure> {
-        let mut violations = door.problems();
+    async fn with_door(
+        &self,
+        mut door: Door,
+        spec: Spec,
+        elsewhere: Option<(&'static str, &str)>,
+        violations: Violations,
+    ) -> Result<(Session, Region), Failure> {
+        // What is told in the words of the spec is not told again in those of the door.
+        let mut violations = violations.and_elsewhere(door.problems());
         let mut inputs = Inputs::default();
         let mut caller = None;
         match &spec.who {
@@ -162,6 +175,9 @@ impl Asking<'_> {
         }
         let plan: Plan =
             violations.into_result(plan).map_err(|violations| self.refuse(&violations))?;
+        if let Some((origin, url)) = elsewhere {
+            self.terminal.warn(&format!("STS is taken to be at {url}, by {origin}"));
+        }
         self.say(CREATING)?;
         let minter = door.minter(Arc::new(inputs));
         let minted = door.mint(&minter, &plan).await;

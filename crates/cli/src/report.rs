@@ -54,6 +54,11 @@ impl Failure {
         Self { exit, code, summary: summary.into(), problems, causes, hints }
     }
 
+    /// The same failure with another status.
+    pub(crate) fn exits(self, exit: Exit) -> Self {
+        Self { exit, ..self }
+    }
+
     pub(crate) fn usage(summary: impl Into<String>) -> Self {
         Self::new(Exit::Usage, summary)
     }

@@ -3,6 +3,7 @@
 //! The URL may hold the token, so no form of it is ever shown, not even one that cannot be read.
 
 use std::fmt;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -17,6 +18,8 @@ pub(crate) struct Address {
     scheme: Scheme,
     host: Authority,
     authorization: Option<HeaderValue>,
+    /// The token in every form that a server may repeat, and the host.
+    hidden: Arc<Vec<Zeroizing<String>>>,
 }
 
 /// Why a URL is none; never with a part of it.
@@ -26,6 +29,8 @@ pub(crate) enum InvalidAddress {
     Missing,
     #[error("is not an http or https URL")]
     NotHttp,
+    #[error("holds white space or a line break")]
+    WhiteSpace,
     #[error("is not a URL: Relay's own examples leave out the @ before the host")]
     NotUrl,
 }
@@ -33,6 +38,9 @@ pub(crate) enum InvalidAddress {
 impl Address {
     pub(crate) fn parse(text: Option<&str>) -> Result<Self, InvalidAddress> {
         let text = text.filter(|text| !text.is_empty()).ok_or(InvalidAddress::Missing)?;
+        if text.contains(|c: char| c.is_whitespace() || c.is_control()) {
+            return Err(InvalidAddress::WhiteSpace);
+        }
         let parts = text.parse::<Uri>().map_err(|_| InvalidAddress::NotUrl)?.into_parts();
         let scheme = parts.scheme.ok_or(InvalidAddress::NotHttp)?;
         if scheme != Scheme::HTTP && scheme != Scheme::HTTPS {
@@ -44,11 +52,28 @@ impl Address {
             None => (None, authority.as_str()),
         };
         let host: Authority = host.parse().map_err(|_| InvalidAddress::NotUrl)?;
-        if host.host().is_empty() {
+        let is_port_lost = host.as_str().len() > host.host().len() && host.port_u16().is_none();
+        if host.host().is_empty() || is_port_lost {
             return Err(InvalidAddress::NotUrl);
         }
         let authorization = user.map(basic).transpose()?;
-        Ok(Self { scheme, host, authorization })
+        let hidden = Arc::new(user.map(forms).unwrap_or_default());
+        Ok(Self { scheme, host, authorization, hidden })
+    }
+
+    /// Whether certificates are needed.
+    pub(crate) fn is_https(&self) -> bool {
+        self.scheme == Scheme::HTTPS
+    }
+
+    /// A server's text in one line, without the URL and the token in any form.
+    pub(crate) fn shown(&self, text: &str) -> String {
+        let words: Vec<&str> = text.split_whitespace().collect();
+        let mut line = words.join(" ").replace(|c: char| c.is_control(), "");
+        for secret in self.hidden.iter() {
+            line = line.replace(secret.as_str(), "[token]");
+        }
+        line.replace(self.host.as_str(), "[host]")
     }
 
     /// The whole URL of a path with its query.
@@ -61,6 +86,19 @@ impl Address {
     pub(crate) fn authorization(&self) -> Option<&HeaderValue> {
         self.authorization.as_ref()
     }
+}
+
+/// What of the user's part of a URL must not be seen: as it stands, decoded, and as it is sent.
+fn forms(user: &str) -> Vec<Zeroizing<String>> {
+    let (_, token) = user.split_once(':').unwrap_or(("", user));
+    let decoded = percent_decode_str(token).decode_utf8_lossy().into_owned();
+    let sent = basic(user).ok().and_then(|value| {
+        let (_, encoded) = value.to_str().ok()?.split_once(' ')?;
+        Some(encoded.to_owned())
+    });
+    let all = [Some(token.to_owned()), Some(decoded), sent];
+    // What is shorter is no token, and would tear every sentence apart.
+    all.into_iter().flatten().filter(|text| text.len() > 3).map(Zeroizing::new).collect()
 }
 
 /// `Basic` of the user and the token, which a URL holds percent-encoded.
@@ -118,13 +156,24 @@ mod tests {
     }
 
     #[test]
+    fn a_servers_text_is_shown_without_the_token() {
+        let address = Address::parse(Some("http://:can%61ry@host:80")).unwrap();
+        let sent = address.authorization().unwrap().to_str().unwrap().to_owned();
+        let said = format!("no\n canary\u{1b}[31m can%61ry {sent} http://host:80/spec");
+        let shown = address.shown(&said);
+        assert_eq!(shown, "no [token][31m [token] Basic [token] http://[host]/spec");
+    }
+
+    #[test]
     fn what_is_no_url_is_refused_without_a_word_of_it() {
         check("http://:canary.token.jwt[::]:44001", Err(InvalidAddress::NotUrl));
         check("ftp://h", Err(InvalidAddress::NotHttp));
         check("h:80", Err(InvalidAddress::NotHttp));
         check("/spec", Err(InvalidAddress::NotHttp));
         check("http://", Err(InvalidAddress::NotUrl));
-        check("canary with blanks", Err(InvalidAddress::NotUrl));
+        check("canary with blanks", Err(InvalidAddress::WhiteSpace));
+        check("http://:canary@h:80\n", Err(InvalidAddress::WhiteSpace));
+        check("http://:canary@h:99999", Err(InvalidAddress::NotUrl));
         assert_eq!(Address::parse(None).unwrap_err(), InvalidAddress::Missing);
         assert_eq!(Address::parse(Some("")).unwrap_err(), InvalidAddress::Missing);
         let shown = format!("{:?}", Address::parse(Some("http://:canary@h")).unwrap());

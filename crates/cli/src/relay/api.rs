@@ -1,13 +1,14 @@
 //! Relay's metadata API over http: retried, never through a proxy, and never with its address or
 //! token in a message.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{BackoffBuilder, Retryable};
 use bytes::Bytes;
 use http::{Method, Request, StatusCode, header};
 use http_body_util::{BodyExt, Full, Limited};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
@@ -29,6 +30,8 @@ pub(crate) struct Api {
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     body: Zeroizing<Vec<u8>>,
+    /// What its texts may not show.
+    address: Address,
 }
 
 /// Why there is no answer.
@@ -63,7 +66,7 @@ impl Api {
         tcp.set_connect_timeout(Some(MOST_CONNECT));
         tcp.set_nodelay(true);
         let https = HttpsConnectorBuilder::new()
-            .with_provider_and_native_roots(rustls::crypto::aws_lc_rs::default_provider())?
+            .with_tls_config(tls(address.is_https())?)
             .https_or_http()
             .enable_http1()
             .wrap_connector(tcp);
@@ -143,7 +146,8 @@ impl Api {
                 let is_length = error.is::<http_body_util::LengthLimitError>();
                 if is_length { Silence::TooLarge } else { Silence::Broken }
             })?;
-            Ok(Answer { status, body: Zeroizing::new(collected.to_bytes().to_vec()) })
+            let body = Zeroizing::new(collected.to_bytes().to_vec());
+            Ok(Answer { status, body, address: self.address.clone() })
         };
         tokio::time::timeout(MOST_READ, exchange).await.unwrap_or(Err(Silence::Late))
     }
@@ -168,9 +172,34 @@ impl Answer {
     pub(crate) fn complaint(&self) -> Option<String> {
         let json = self.json()?;
         let text = json.pointer("/error/formatted/friendly")?.as_str()?;
-        let line: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
-        Some(line.chars().take(MOST_COMPLAINT).collect())
+        Some(self.address.shown(text).chars().take(MOST_COMPLAINT).collect())
     }
+
+    /// Whether the API says that a path of the spec has no such key.
+    pub(crate) fn is_missing(&self, path: &[&str]) -> bool {
+        let Some(json) = self.json() else { return false };
+        let text = |pointer: &str| json.pointer(pointer).and_then(Value::as_str);
+        let said = text("/error/formatted/friendly").unwrap_or_default();
+        text("/error/code") == Some("rma_expression_evaluation_error")
+            && path.iter().any(|key| {
+                let words = format!("path \"{}\": unknown key {key}", path.join("."));
+                said.split_once(&words).is_some_and(|(_, rest)| {
+                    !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_')
+                })
+            })
+    }
+}
+
+/// Roots of trust are read where they are needed only: they are a third of the memory of a run.
+fn tls(is_needed: bool) -> std::io::Result<rustls::ClientConfig> {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let builder = rustls::ClientConfig::builder_with_provider(provider);
+    let builder = builder.with_safe_default_protocol_versions().map_err(std::io::Error::other)?;
+    if is_needed {
+        return Ok(builder.with_native_roots()?.with_no_client_auth());
+    }
+    let none = rustls::RootCertStore::empty();
+    Ok(builder.with_root_certificates(none).with_no_client_auth())
 }
 
 /// Delays between no time and 250 ms, 500 ms, 1 s …, at most 30 s.

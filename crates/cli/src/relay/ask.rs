@@ -8,7 +8,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
 use super::api::{Answer, Api, Silence};
-use super::fields::{Field, Fields, PATHS, expression, field_of};
+use super::fields::{Field, Fields, PATHS, expression, field_of, unknown};
 use super::later;
 use crate::report::{Exit, Failure};
 
@@ -25,13 +25,15 @@ pub(crate) async fn spec(api: &Api) -> Result<Fields, Failure> {
             each(api, Some(&envelope.value)).await
         }
         StatusCode::UNPROCESSABLE_ENTITY => each(api, None).await,
-        _ => Err(refused(TRIED, &answer)),
+        StatusCode::NOT_FOUND => Err(refused(TRIED, &answer, NO_SPEC)),
+        _ => Err(refused(TRIED, &answer, "")),
     }
 }
 
 /// Asks for each field that may be there.
 async fn each(api: &Api, whole: Option<&Value>) -> Result<Fields, Failure> {
     let mut fields = Fields::default();
+    fields.unknown = whole.map(unknown).unwrap_or_default();
     for path in PATHS {
         let is_written = match (whole, path.first()) {
             (Some(Value::Object(whole)), Some(first)) => whole.contains_key(*first),
@@ -64,13 +66,13 @@ async fn one(api: &Api, path: &[&str]) -> Result<Field, Failure> {
         }
         StatusCode::UNPROCESSABLE_ENTITY => {
             let complaint = answer.complaint().ok_or_else(|| no_answer(&tried()))?;
-            Ok(if complaint.contains("unknown key") {
+            Ok(if answer.is_missing(path) {
                 Field::Missing
             } else {
                 Field::Invalid(format!("cannot be evaluated: {complaint}"))
             })
         }
-        _ => Err(refused(&tried(), &answer)),
+        _ => Err(refused(&tried(), &answer, "")),
     }
 }
 
@@ -109,10 +111,16 @@ fn missing(unresolvable: &Value) -> String {
 
 /// The API gave no answer.
 pub(crate) fn unanswered(tried: &str, silence: &Silence) -> Failure {
-    later(tried).cause(silence.to_string()).hint(
-        "METADATA_API_URL says where it is; it is never asked through a proxy, and a request is \
-         tried for RELAY_DEFAULT_TIMEOUT, 5 min without it",
-    )
+    let hint = match silence {
+        Silence::TooLarge => {
+            "METADATA_API_URL says where it is; what answered may be something else"
+        }
+        Silence::NotReached | Silence::Late | Silence::Broken => {
+            "METADATA_API_URL says where it is; it is never asked through a proxy, and each request \
+             is tried for RELAY_DEFAULT_TIMEOUT, 5 min without it"
+        }
+    };
+    later(tried).cause(silence.to_string()).hint(hint)
 }
 
 /// What answered is not the API.
@@ -123,7 +131,7 @@ fn no_answer(tried: &str) -> Failure {
 }
 
 /// The API refused.
-pub(crate) fn refused(tried: &str, answer: &Answer) -> Failure {
+pub(crate) fn refused(tried: &str, answer: &Answer, of_missing: &str) -> Failure {
     let status = answer.status.as_u16();
     let complaint = answer.complaint();
     let cause = complaint.map_or_else(
@@ -132,15 +140,21 @@ pub(crate) fn refused(tried: &str, answer: &Answer) -> Failure {
     );
     let exit = if status >= 500 { Exit::Later } else { Exit::Refused };
     let hint = match status {
+        404 if !of_missing.is_empty() => of_missing,
         401 => {
             "the step's token is not accepted: in a cluster it ends 1 h 5 min after the run was set \
              up; the URL's user must be empty or token"
         }
         403 => "only a step of a run may do that, with the URL that it was given",
-        404 => "the step has no spec: write one into the workflow",
         409 => "two steps wrote at once: run it again",
+        413 => "all outputs of a run share 1 MiB",
+        429 => "run it again later",
         500.. => "the API itself failed: run it again, and see the log of Relay's operator",
-        _ => "see the workflow's definition of this step",
+        _ => {
+            "that is no answer of the metadata API to a step: METADATA_API_URL names something else"
+        }
     };
     Failure::new(exit, tried).cause(cause).hint(hint)
 }
+
+const NO_SPEC: &str = "the step has no spec: write one into the workflow";

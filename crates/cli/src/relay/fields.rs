@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::Value;
+use rolecall_engine::violation::shown;
+use serde_json::{Map, Value};
 
 /// One field of a spec.
 #[derive(Clone, Debug, PartialEq)]
@@ -65,12 +66,9 @@ impl Fields {
         let spec = if is_no_map { &Value::Null } else { spec };
         let mut fields = BTreeMap::new();
         for path in PATHS {
-            fields.insert(path.join("."), found(spec, path));
+            fields.insert(path.join("."), found(spec, path, 0));
         }
-        let unknown = spec.as_object().into_iter().flat_map(|map| map.keys());
-        let is_known = |key: &&String| PATHS.iter().any(|path| path.first() == Some(&key.as_str()));
-        let unknown = unknown.filter(|key| !is_known(key)).cloned().collect();
-        Self { by_path: fields, unknown, is_no_map }
+        Self { by_path: fields, unknown: unknown(spec), is_no_map }
     }
 
     /// Keeps what a path is.
@@ -83,12 +81,33 @@ impl Fields {
     }
 }
 
-/// The field of a value at a path.
-pub(crate) fn found(spec: &Value, path: &[&str]) -> Field {
+/// What is written beside the fields of the spec, `aws` and `aws.connection`, for people.
+pub(crate) fn unknown(spec: &Value) -> Vec<String> {
+    let mut unknown = Vec::new();
+    for place in [&[][..], &["aws"], &["aws", "connection"]] {
+        let here = place.iter().try_fold(spec, |value, key| value.get(key));
+        let is_no_reference = |map: &&Map<String, Value>| !map.contains_key("$type");
+        let keys = here.and_then(Value::as_object).filter(is_no_reference).into_iter();
+        for key in keys.flat_map(Map::keys) {
+            let is_known = PATHS
+                .iter()
+                .any(|path| path.strip_prefix(place).and_then(<[_]>::first) == Some(&key.as_str()));
+            if !is_known {
+                let path: Vec<&str> = place.iter().copied().chain([key.as_str()]).collect();
+                unknown.push(shown(&path.join(".")));
+            }
+        }
+    }
+    unknown
+}
+
+/// The field of a value that stands after `from` segments of a path.
+pub(crate) fn found(spec: &Value, path: &[&str], from: usize) -> Field {
     let mut value = spec;
-    for (index, key) in path.iter().enumerate() {
+    for (index, key) in path.iter().enumerate().skip(from) {
         match value {
             Value::Null => return Field::Missing,
+            Value::String(text) if text.is_empty() => return Field::Missing,
             Value::Object(map) => match map.get(*key) {
                 Some(inner) => value = inner,
                 None => return Field::Missing,

@@ -6,12 +6,14 @@
 mod node;
 mod template;
 
+use std::cell::Cell;
 use std::path::Path;
 
+use rolecall_engine::violation::shown;
 use serde_json::Value;
 
 use self::node::{Node, Reference};
-use super::fields::{Field, Fields, PATHS, field_of, found};
+use super::fields::{Field, Fields, PATHS, field_of, found, unknown};
 use crate::files::{MOST_BYTES, read_text, shown_file};
 use crate::report::Failure;
 use crate::terminal::Terminal;
@@ -31,22 +33,21 @@ pub(crate) fn read(
             .hint("docs/guides/relay.md has one that works")
     })?;
     let sample = Sample::of(&root, &name, run, step)?;
-    for key in sample.unknown {
-        terminal.warn(&format!("{name}: {key} is not known, and not used"));
-    }
+    let warn = |key: &String| format!("{name}: {key} is not known, and not used");
+    let warnings: Vec<String> = sample.unknown.iter().map(warn).collect();
+    terminal.warn_each(warnings.iter());
     let Some(spec) = sample.spec else {
         let summary = format!("{name}: step {step} of run {run} has no spec");
         return Err(Failure::usage(summary).hint("write it below spec:"));
     };
-    let world = World { root: &root, run: sample.run };
-    let mut fields = Fields::default();
-    if let Node::Map(entries) = spec {
-        let keys = entries.iter().map(|(key, _)| key);
-        let is_known = |key: &&String| PATHS.iter().any(|path| path.first() == Some(&key.as_str()));
-        fields.unknown = keys.filter(|key| !is_known(key)).cloned().collect();
+    let world = World { root: &root, run: sample.run, left: Cell::new(MOST_VISITS) };
+    if !matches!(spec, Node::Map(_)) {
+        return Ok(Fields::of(&Value::Bool(false)));
     }
+    let mut fields = Fields::default();
+    fields.unknown = unknown(&spec.keys_alone());
     for path in PATHS {
-        fields.set(path, world.field(spec, path));
+        fields.set(path, world.field(spec, path, 0));
     }
     Ok(fields)
 }
@@ -89,7 +90,7 @@ impl<'n> Sample<'n> {
         ];
         for (node, place, known) in levels {
             let strange = node.keys().filter(|key| !known.contains(key));
-            unknown.extend(strange.map(|key| format!("{place}{key}")));
+            unknown.extend(strange.map(|key| format!("{place}{}", shown(key))));
         }
         Ok(Self { run: run_node, spec: step_node.get("spec"), unknown })
     }
@@ -99,6 +100,8 @@ impl<'n> Sample<'n> {
 pub(super) struct World<'n> {
     root: &'n Node,
     run: &'n Node,
+    /// How many nodes may still be looked at: aliases can make many of few.
+    left: Cell<usize>,
 }
 
 /// Why there is no value.
@@ -119,19 +122,19 @@ impl From<Stop> for Field {
 
 impl World<'_> {
     /// The field at a path: only what stands on the way is resolved.
-    fn field(&self, node: &Node, path: &[&str]) -> Field {
-        match (node, path.split_first()) {
+    fn field(&self, node: &Node, path: &[&str], from: usize) -> Field {
+        match (node, path.get(from)) {
             (_, None) => match self.value(node) {
                 Ok(value) => field_of(&value),
                 Err(stop) => stop.into(),
             },
-            (Node::Map(_), Some((key, rest))) => match node.get(key) {
-                Some(inner) => self.field(inner, rest),
+            (Node::Map(_), Some(key)) => match node.get(key) {
+                Some(inner) => self.field(inner, path, from + 1),
                 None => Field::Missing,
             },
             (Node::Value(Value::Null), Some(_)) => Field::Missing,
             _ => match self.value(node) {
-                Ok(value) => found(&value, path),
+                Ok(value) => found(&value, path, from),
                 Err(stop) => stop.into(),
             },
         }
@@ -139,6 +142,7 @@ impl World<'_> {
 
     /// A value with everything in it resolved.
     fn value(&self, node: &Node) -> Result<Value, Stop> {
+        self.visit()?;
         match node {
             Node::Value(value) => Ok(value.clone()),
             Node::Text(text) => template::evaluate(text, self),
@@ -193,9 +197,40 @@ impl World<'_> {
                 return Err(Stop::Invalid(format!("has a tag that is not of the form {form}")));
             }
         };
-        node.ok_or(Stop::Unresolved(what)).map(Node::plain)
+        let node = node.ok_or_else(|| Stop::Unresolved(what.clone()))?;
+        self.plain(node, &what)
+    }
+
+    /// The value as it stands: Relay evaluates nothing in what is referred to.
+    fn plain(&self, node: &Node, what: &str) -> Result<Value, Stop> {
+        self.visit()?;
+        match node {
+            Node::Value(value) => Ok(value.clone()),
+            Node::Text(text) => Ok(Value::String(text.clone())),
+            Node::List(items) => {
+                let items = items.iter().map(|item| self.plain(item, what));
+                items.collect::<Result<_, _>>().map(Value::Array)
+            }
+            Node::Map(entries) => entries
+                .iter()
+                .map(|(key, inner)| Ok((key.clone(), self.plain(inner, what)?)))
+                .collect::<Result<_, _>>()
+                .map(Value::Object),
+            Node::Reference(..) | Node::Refused(_) => {
+                Err(Stop::Invalid(format!("names {what}, which has a tag where values belong")))
+            }
+        }
+    }
+
+    fn visit(&self) -> Result<(), Stop> {
+        let left = self.left.get().checked_sub(1);
+        self.left.set(left.unwrap_or_default());
+        left.map(drop).ok_or_else(|| Stop::Invalid("grows too large by its aliases".to_owned()))
     }
 }
+
+/// Far beyond what anybody writes.
+const MOST_VISITS: usize = 1_000_000;
 
 #[cfg(test)]
 mod tests;

@@ -94,7 +94,7 @@ async fn put(api: &Api, path: &str, what: &str, body: Bytes) -> Result<(), Failu
     let tried = format!("could not write {what} to Relay's metadata API");
     let answer = api.put(&format!("/outputs/{path}"), body).await;
     let answer = answer.map_err(|silence| unanswered(&tried, &silence))?;
-    if answer.is_success() { Ok(()) } else { Err(refused(&tried, &answer)) }
+    if answer.is_success() { Ok(()) } else { Err(refused(&tried, &answer, "")) }
 }
 
 /// Shows no value.

@@ -1,5 +1,7 @@
 //! From the fields of a spec to what the step is to do, with every problem at once.
 
+mod who;
+
 use rolecall_aws::{Endpoint, PlainHttp};
 use rolecall_engine::arn::{Dialect, RoleArn};
 use rolecall_engine::fields::Fields as Object;
@@ -8,11 +10,10 @@ use rolecall_engine::region::Region;
 use rolecall_engine::request::{
     MfaCode, MfaSerial, RoleRequest, SessionDuration, SessionName, seconds_from_text,
 };
-use rolecall_engine::session::{Credentials, InvalidCredentials};
 use rolecall_engine::violation::Violations;
-use secrecy::SecretString;
 use serde_json::{Map, Value};
 
+pub(crate) use self::who::Who;
 use super::fields::{Field, Fields};
 
 /// What the step is to do.
@@ -28,39 +29,28 @@ pub(crate) struct Spec {
     pub(crate) allow_http: bool,
 }
 
-/// Who asks.
-#[derive(Debug)]
-pub(crate) enum Who {
-    /// The keys of the connection.
-    Connection(Credentials),
-    /// A web identity token that stands in the spec.
-    Token(SecretString),
-    /// A web identity token in a file of the container.
-    TokenFile(String),
-    /// The default chain of the container.
-    Ambient,
-}
-
 /// Where the environment stands in for the spec.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Surroundings {
+pub(crate) struct Surroundings<'a> {
     pub(crate) has_region: bool,
-    /// Whether an endpoint is named there.
-    pub(crate) has_endpoint: bool,
+    /// The endpoint that is named there, and by what.
+    pub(crate) endpoint: Option<(&'static str, &'a str)>,
 }
 
 impl Spec {
     pub(crate) fn read(
         fields: &Fields,
-        around: Surroundings,
+        around: Surroundings<'_>,
         violations: &mut Violations,
     ) -> Option<Self> {
-        let mut reader = Reader { fields, violations };
+        let mut reader = Reader { fields, violations, is_aws_lost: false };
+        reader.find_aws();
         let who = reader.who();
         let region = reader.region(around);
         let allow_http = reader.boolean("allowHTTP");
-        let endpoint = reader.endpoint(allow_http);
-        let is_elsewhere = endpoint.is_some() || around.has_endpoint;
+        let endpoint = reader.endpoint(allow_http, around.endpoint);
+        let allow_http = allow_http && (endpoint.is_some() || around.endpoint.is_some());
+        let is_elsewhere = endpoint.is_some() || around.endpoint.is_some();
         let dialect = if is_elsewhere { Dialect::Compatible } else { Dialect::Aws };
         let role = reader.required("roleARN");
         let role = reader.parsed("roleARN", role, |text| RoleArn::parse(text, dialect));
@@ -72,21 +62,41 @@ impl Spec {
         let hop_name = name.clone().unwrap_or_else(|| SessionName::made_from("step"));
         let via = reader.via(dialect, &hop_name);
         let mfa = reader.mfa();
-        if let (Some(Who::Token(_) | Who::TokenFile(_)), Some(Some(_))) = (&who, &mfa) {
+        let has_mfa = !matches!(fields.get("mfa"), Field::Missing | Field::Null);
+        if matches!(who, Some(Who::Token(_) | Who::TokenFile(_))) && has_mfa {
             violations.push("mfa", "stands beside aws.webIdentity, and a token has no device");
         }
-        let last = Parameters { duration, ..parameters }.request(role?, &name?);
+        // What else there is to say of the plan is said beside a name that is wrong.
+        let last = Parameters { duration, ..parameters }.request(role?, &hop_name);
         let (who, region) = (who?, region?);
-        Some(Self { who, region, via, last, mfa: mfa?, endpoint, allow_http })
+        Some(Self { who, region, via, last, mfa: mfa.flatten(), endpoint, allow_http })
     }
 }
 
 struct Reader<'a> {
     fields: &'a Fields,
     violations: &'a mut Violations,
+    /// Whether it is told already that `aws` as a whole cannot be had.
+    is_aws_lost: bool,
 }
 
 impl Reader<'_> {
+    /// Where `aws` itself is not there, no field of it is: that is one fault.
+    fn find_aws(&mut self) {
+        let (one, other) = (self.fields.get("aws.ambient"), self.fields.get("aws.webIdentity"));
+        self.is_aws_lost = one == other;
+        match one {
+            Field::Unresolved(what) if self.is_aws_lost => {
+                self.violations.push("aws", format_args!("names {what}, which is not there"));
+            }
+            Field::Invalid(why) if self.is_aws_lost && why.ends_with("aws is no object") => {
+                self.violations.push("aws", "must be a map with connection and region");
+            }
+            Field::Invalid(why) if self.is_aws_lost => self.violations.push("aws", why),
+            _ => self.is_aws_lost = false,
+        }
+    }
+
     /// A field that is there; what is wrong with it is told.
     fn value(&mut self, path: &str) -> Option<Value> {
         match self.fields.get(path) {
@@ -157,113 +167,20 @@ impl Reader<'_> {
         }
     }
 
-    fn who(&mut self) -> Option<Who> {
-        const CONNECTION: [&str; 3] = [
-            "aws.connection.accessKeyID",
-            "aws.connection.secretAccessKey",
-            "aws.connection.sessionToken",
-        ];
-        const FLAT: [&str; 3] = ["aws.accessKeyID", "aws.secretAccessKey", "aws.sessionToken"];
-        let has_connection = CONNECTION.iter().any(|path| self.is_written(path));
-        let has_flat = FLAT.iter().any(|path| self.is_written(path));
-        let has_token = self.is_written("aws.webIdentity");
-        let is_ambient = self.boolean("aws.ambient");
-        let others = [(has_token, "aws.webIdentity"), (is_ambient, "aws.ambient")];
-        let written: Vec<&str> =
-            others.iter().filter(|(is_there, _)| *is_there).map(|(_, path)| *path).collect();
-        if has_connection || has_flat {
-            for path in &written {
-                self.violations.push(*path, "stands beside a connection: leave one of them out");
-            }
-        } else if written.len() > 1 {
-            self.violations
-                .push("aws.ambient", "stands beside aws.webIdentity: leave one of them out");
-        }
-        match (has_connection, has_flat) {
-            // The old form, where the connection was `aws` itself.
-            (false, true) => self.keys(FLAT),
-            (false, false) if has_token => self.token(),
-            (false, false) if is_ambient => Some(Who::Ambient),
-            _ => self.keys(CONNECTION),
-        }
-    }
-
-    fn keys(&mut self, paths: [&str; 3]) -> Option<Who> {
-        let [id_path, secret_path, token_path] = paths;
-        let has_none = paths.iter().all(|path| !self.is_written(path));
-        if has_none {
-            let hint = "write connection: !Connection {type: aws, name: NAME}, or have the container \
-                        ask for itself with ambient: true";
-            self.violations.push_with_hint("aws.connection", "is missing", hint);
-            return None;
-        }
-        let (id, secret) = (self.required(id_path), self.required(secret_path));
-        let count = self.violations.len();
-        let token = self.text(token_path);
-        if self.violations.len() > count {
-            return None;
-        }
-        let token = token.map(SecretString::from);
-        match Credentials::accept(id?, SecretString::from(secret?), token) {
-            Ok(credentials) => Some(Who::Connection(credentials)),
-            Err(problems) => {
-                for problem in problems {
-                    let path = match &problem {
-                        InvalidCredentials::Empty { part }
-                        | InvalidCredentials::WhiteSpace { part, .. }
-                        | InvalidCredentials::Placeholder { part }
-                        | InvalidCredentials::NotAscii { part } => match *part {
-                            "access key ID" => id_path,
-                            "secret access key" => secret_path,
-                            _ => token_path,
-                        },
-                        InvalidCredentials::NoSessionToken => token_path,
-                        _ => id_path,
-                    };
-                    let hint = problem.hint();
-                    self.violations.push_with_hint(path, &problem, hint);
-                }
-                None
-            }
-        }
-    }
-
-    /// `{token: TOKEN}` or `{tokenFile: PATH}`.
-    fn token(&mut self) -> Option<Who> {
-        const PATH: &str = "aws.webIdentity";
-        let value = self.value(PATH)?;
-        let mut object = Object::of(&value, PATH, self.violations)?;
-        let (token, file) =
-            (object.text("token", self.violations), object.text("tokenFile", self.violations));
-        object.finish(self.violations, |_| None);
-        match (token, file) {
-            // Bounds: https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html
-            (Some(token), None) => {
-                let token = token.trim();
-                let is_token = (4..=20_000).contains(&token.len())
-                    && token.bytes().all(|b| b.is_ascii_graphic());
-                if !is_token {
-                    let problem = "must be 4 to 20000 visible characters";
-                    self.violations.push(format!("{PATH}.token"), problem);
-                }
-                Some(Who::Token(SecretString::from(token)))
-            }
-            (None, Some(file)) => Some(Who::TokenFile(file.to_owned())),
-            _ => {
-                self.violations.push(PATH, "must have one of token and tokenFile");
-                None
-            }
-        }
-    }
-
     /// The region of `aws`, else the old form's beside it; else the environment's.
     #[expect(clippy::option_option, reason = "wrong, left to the environment, or a region")]
-    fn region(&mut self, around: Surroundings) -> Option<Option<Region>> {
-        let path = if self.is_written("aws.region") { "aws.region" } else { "region" };
+    fn region(&mut self, around: Surroundings<'_>) -> Option<Option<Region>> {
+        let is_own = self.is_written("aws.region") && !self.is_aws_lost;
+        let path = if is_own { "aws.region" } else { "region" };
         if !self.is_written(path) {
+            if self.is_aws_lost {
+                return None;
+            }
             if !around.has_region {
+                let is_null = *self.fields.get("aws.region") == Field::Null;
+                let problem = if is_null { "is null" } else { "is missing" };
                 let hint = "write it into the spec, or set AWS_REGION by env of the step";
-                self.violations.push_with_hint("aws.region", "is missing", hint);
+                self.violations.push_with_hint("aws.region", problem, hint);
                 return None;
             }
             return Some(None);
@@ -273,38 +190,63 @@ impl Reader<'_> {
             self.violations.push(path, "holds white space or a line break");
             return None;
         }
-        self.violations.keep(path, Region::parse(&text)).map(Some)
+        let region = Region::parse(&text).ok();
+        if region.is_none() {
+            // What stands there by mistake may be a key.
+            self.violations.push_with_hint(path, "is not a region", "as eu-west-1");
+        }
+        region.map(Some)
     }
 
-    fn endpoint(&mut self, allow_http: bool) -> Option<String> {
-        let Some(url) = self.text("endpoint") else {
-            if allow_http && !self.is_written("endpoint") {
+    fn endpoint(
+        &mut self,
+        allow_http: bool,
+        around: Option<(&'static str, &str)>,
+    ) -> Option<String> {
+        let own = self.text("endpoint");
+        match (&own, around) {
+            (Some(url), _) if !self.is_endpoint("endpoint", url, allow_http) => return None,
+            (None, Some((origin, url))) if !self.is_endpoint(origin, url, allow_http) => {}
+            (None, None) if allow_http && !self.is_written("endpoint") => {
                 self.violations.push("allowHTTP", "is not used: there is no endpoint");
             }
-            return None;
-        };
+            _ => {}
+        }
+        own
+    }
+
+    /// Whether a URL can be called; what is wrong with it is told.
+    fn is_endpoint(&mut self, path: &str, url: &str, allow_http: bool) -> bool {
         let plain = if allow_http { PlainHttp::Anywhere } else { PlainHttp::Loopback };
-        if Endpoint::parse(&url, plain).is_err() {
-            let is_plain = Endpoint::parse(&url, PlainHttp::Anywhere).is_ok();
+        let is_usable = Endpoint::parse(url, plain).is_ok();
+        if !is_usable {
+            let is_plain = Endpoint::parse(url, PlainHttp::Anywhere).is_ok();
             let problem = if is_plain {
                 "is plain http to another machine, where session tokens go in clear"
             } else {
                 "is not an http or https URL of a host"
             };
-            let hint = if is_plain { "allowHTTP: true lets it be" } else { "as https://HOST" };
-            self.violations.push_with_hint("endpoint", problem, hint);
+            let hint = if is_plain {
+                "use https; allowHTTP: true in the spec lets it be"
+            } else {
+                "as https://HOST"
+            };
+            self.violations.push_with_hint(path, problem, hint);
         }
-        Some(url)
+        is_usable
     }
 
     /// Seconds, as a number or as text, or a text as `1h30m`.
     fn duration(&mut self) -> Option<SessionDuration> {
         const PATH: &str = "duration";
         let seconds = match self.value(PATH)? {
-            Value::Number(number) if number.is_i64() => number.as_i64(),
-            Value::String(text) => self.violations.keep(PATH, seconds_from_text(&text)),
+            Value::Number(number) if whole(&number).is_some() => whole(&number),
+            Value::String(text) if seconds_from_text(&text).is_ok() => {
+                seconds_from_text(&text).ok()
+            }
             other => {
-                let problem = format!("must be a number of seconds, is {}", kind(&other));
+                let found = if other.is_string() { "another text" } else { kind(&other) };
+                let problem = format!("must be whole seconds, or as 1h30m; is {found}");
                 self.violations.push(PATH, problem);
                 None
             }
@@ -360,6 +302,15 @@ impl Reader<'_> {
         let code = self.violations.keep("mfa.tokenCode", MfaCode::parse(code?));
         Some(Some((serial?, code?)))
     }
+}
+
+/// JSON knows no difference between 900 and 900.0.
+fn whole(number: &serde_json::Number) -> Option<i64> {
+    let of_fraction = || {
+        let number = number.as_f64().filter(|number| number.fract() == 0.0)?;
+        format!("{number:.0}").parse().ok()
+    };
+    number.as_i64().or_else(of_fraction)
 }
 
 fn kind(value: &Value) -> &'static str {

@@ -1,6 +1,6 @@
 //! A YAML document with its tags.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::rc::Rc;
 
 use base64::Engine as _;
@@ -78,17 +78,14 @@ impl Node {
         entries.iter().map(|(key, _)| key.as_str())
     }
 
-    /// The value as it stands, with nothing evaluated.
-    pub(super) fn plain(&self) -> Value {
+    /// The keys of maps in maps, with nothing for values.
+    pub(super) fn keys_alone(&self) -> Value {
         match self {
-            Self::Value(value) => value.clone(),
-            Self::Text(text) | Self::Refused(text) => Value::String(text.clone()),
-            Self::List(items) => items.iter().map(|item| item.plain()).collect(),
             Self::Map(entries) => {
-                let pairs = entries.iter().map(|(key, node)| (key.clone(), node.plain()));
+                let pairs = entries.iter().map(|(key, node)| (key.clone(), node.keys_alone()));
                 Value::Object(pairs.collect())
             }
-            Self::Reference(..) => Value::Null,
+            _ => Value::Null,
         }
     }
 }
@@ -101,21 +98,31 @@ impl Node {
 pub(super) fn read(text: &str) -> Result<Node, String> {
     let options = options! { emit_comments: false, block_scalar_eof_without_line_feed: true };
     let parser = Parser::new_from_str_with_options(text, options);
-    let mut reader = Reader { parser, anchors: HashMap::new(), nodes: 0 };
-    let node = reader.document()?;
+    let mut reader = Reader { parser, anchors: HashMap::new(), nodes: 0, line: 0 };
+    let node = reader.document().map_err(|problem| {
+        let is_placed = problem.contains("(line ");
+        if is_placed { problem } else { format!("{problem} (line {})", reader.line) }
+    })?;
     if matches!(node, Node::Map(_)) { Ok(node) } else { Err("holds no map".to_owned()) }
 }
 
+type Entries = Vec<(String, Rc<Node>)>;
+
 struct Reader<'i, T: BorrowedInput<'i>> {
     parser: Parser<'i, T>,
-    anchors: HashMap<usize, Rc<Node>>,
+    /// Each with how deep it is.
+    anchors: HashMap<usize, (Rc<Node>, usize)>,
     nodes: usize,
+    line: usize,
 }
 
 impl<'i, T: BorrowedInput<'i>> Reader<'i, T> {
     fn next(&mut self) -> Result<Event<'i>, String> {
         match self.parser.next_event() {
-            Some(Ok((event, _))) => Ok(event),
+            Some(Ok((event, span))) => {
+                self.line = span.start.line();
+                Ok(event)
+            }
             // The parser's own words quote the text.
             Some(Err(error)) => {
                 let marker = error.marker();
@@ -131,53 +138,64 @@ impl<'i, T: BorrowedInput<'i>> Reader<'i, T> {
                 Event::StreamStart => {}
                 Event::DocumentStart(..) => {
                     let event = self.next()?;
-                    return self.node(event, 0).map(|node| (*node).clone());
+                    return self.node(event, 0).map(|(node, _)| (*node).clone());
                 }
                 _ => return Err("holds no document".to_owned()),
             }
         }
     }
 
-    fn node(&mut self, event: Event<'i>, depth: usize) -> Result<Rc<Node>, String> {
+    /// A node, and how deep it is below itself.
+    fn node(&mut self, event: Event<'i>, depth: usize) -> Result<(Rc<Node>, usize), String> {
+        const TOO_LARGE: &str = "is nested too deep or grows too large";
         self.nodes += 1;
         if depth > MAX_DEPTH || self.nodes > MAX_NODES {
-            return Err("is nested too deep or grows too large".to_owned());
+            return Err(TOO_LARGE.to_owned());
         }
-        let (node, anchor) = match event {
+        let (node, height, anchor) = match event {
             Event::Scalar(text, style, anchor, tag) => {
-                (scalar(&text, style, tag.as_deref()), anchor)
+                (scalar(&text, style, tag.as_deref()), 0, anchor)
             }
             Event::SequenceStart(_, anchor, tag) => {
-                let mut items = Vec::new();
+                let (mut items, mut height) = (Vec::new(), 0);
                 loop {
                     let event = self.next()?;
                     if matches!(event, Event::SequenceEnd) {
                         break;
                     }
-                    items.push(self.node(event, depth + 1)?);
+                    let (item, below) = self.node(event, depth + 1)?;
+                    items.push(item);
+                    height = height.max(below + 1);
                 }
-                (tagged_list(items, tag.as_deref()), anchor)
+                (tagged_list(items, tag.as_deref()), height, anchor)
             }
             Event::MappingStart(_, anchor, tag) => {
-                (tagged_map(self.entries(depth)?, tag.as_deref()), anchor)
+                let (entries, height) = self.entries(depth)?;
+                (tagged_map(entries, tag.as_deref()), height, anchor)
             }
             Event::Alias(anchor) => {
-                let known = self.anchors.get(&anchor).map(Rc::clone);
-                return known.ok_or_else(|| "has an alias of no anchor".to_owned());
+                let (node, height) =
+                    self.anchors.get(&anchor).ok_or("has an alias of no anchor")?;
+                // An alias is as deep as what it stands for, or a few lines would make a chain.
+                return if depth + height > MAX_DEPTH {
+                    Err(TOO_LARGE.to_owned())
+                } else {
+                    Ok((Rc::clone(node), *height))
+                };
             }
             _ => return Err("is not YAML".to_owned()),
         };
         let node = Rc::new(node);
         if anchor > 0 {
-            self.anchors.insert(anchor, Rc::clone(&node));
+            self.anchors.insert(anchor, (Rc::clone(&node), height));
         }
-        Ok(node)
+        Ok((node, height))
     }
 
     /// The entries of a map, with those that `<<` brings in behind its own.
-    fn entries(&mut self, depth: usize) -> Result<Vec<(String, Rc<Node>)>, String> {
-        let mut entries: Vec<(String, Rc<Node>)> = Vec::new();
-        let mut merged = Vec::new();
+    fn entries(&mut self, depth: usize) -> Result<(Entries, usize), String> {
+        let (mut entries, mut merged) = (Entries::new(), Vec::new());
+        let (mut known, mut height) = (HashSet::new(), 0);
         loop {
             let event = self.next()?;
             if matches!(event, Event::MappingEnd) {
@@ -188,13 +206,14 @@ impl<'i, T: BorrowedInput<'i>> Reader<'i, T> {
                 _ => return Err("has a key that is no string".to_owned()),
             };
             let event = self.next()?;
-            let node = self.node(event, depth + 1)?;
+            let (node, below) = self.node(event, depth + 1)?;
+            height = height.max(below + 1);
             if key == "<<" {
                 merged.push(node);
-            } else if entries.iter().any(|(known, _)| *known == key) {
-                return Err("has the same key twice in one map".to_owned());
-            } else {
+            } else if known.insert(key.clone()) {
                 entries.push((key, node));
+            } else {
+                return Err("has the same key twice in one map".to_owned());
             }
         }
         for node in merged {
@@ -206,14 +225,15 @@ impl<'i, T: BorrowedInput<'i>> Reader<'i, T> {
                 let Node::Map(others) = &*map else {
                     return Err("merges what is no map".to_owned());
                 };
+                self.nodes += others.len();
                 for (key, node) in others {
-                    if !entries.iter().any(|(known, _)| known == key) {
+                    if known.insert(key.clone()) {
                         entries.push((key.clone(), Rc::clone(node)));
                     }
                 }
             }
         }
-        Ok(entries)
+        Ok((entries, height))
     }
 }
 

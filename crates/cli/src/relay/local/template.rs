@@ -1,5 +1,6 @@
 //! `${…}` in a string: a path to something of the sample file.
 
+use rolecall_engine::violation::shown;
 use serde_json::Value;
 
 use super::node::Reference;
@@ -10,9 +11,8 @@ pub(super) fn evaluate(text: &str, world: &World<'_>) -> Result<Value, Stop> {
     let mut out = String::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("${") {
-        let (expression, behind) = after
-            .split_once('}')
-            .ok_or_else(|| Stop::Invalid("has a ${ without its }".to_owned()))?;
+        let (expression, behind) =
+            to_brace(after).ok_or_else(|| Stop::Invalid("has a ${ without its }".to_owned()))?;
         let value = look_up(expression.trim(), world)?;
         if before.is_empty() && behind.is_empty() && out.is_empty() {
             return Ok(value);
@@ -29,12 +29,27 @@ pub(super) fn evaluate(text: &str, world: &World<'_>) -> Result<Value, Stop> {
     Ok(Value::String(out))
 }
 
+/// What stands before the closing brace, and what behind it; one in quotes closes nothing.
+fn to_brace(text: &str) -> Option<(&str, &str)> {
+    let mut quote = None;
+    for (at, c) in text.char_indices() {
+        match (quote, c) {
+            (None, '}') => return Some((text.get(..at)?, text.get(at + 1..)?)),
+            (None, '\'' | '"') => quote = Some(c),
+            (Some(open), c) if open == c => quote = None,
+            _ => {}
+        }
+    }
+    None
+}
+
 fn look_up(expression: &str, world: &World<'_>) -> Result<Value, Stop> {
-    if let Some((function, _)) = expression.split_once('(') {
-        let function: String = function.chars().take(32).collect();
+    let function = expression.split_once('(').map(|(function, _)| function);
+    if let Some(function) = function.filter(|function| !function.contains(['\'', '"'])) {
+        let function = shown(function);
         return Err(Stop::Invalid(format!("calls {function}(), which is not evaluated here")));
     }
-    let segments = segments(expression)
+    let segments = segments(expression.strip_prefix("$.").unwrap_or(expression))
         .ok_or_else(|| Stop::Invalid("has a ${…} that is no path".to_owned()))?;
     let mut words = segments.iter().map(String::as_str);
     let (reference, count) = match words.next() {
@@ -56,7 +71,13 @@ fn look_up(expression: &str, world: &World<'_>) -> Result<Value, Stop> {
         let inner = match &mut value {
             Value::Object(map) => map.remove(key),
             Value::Array(items) => {
-                key.parse().ok().and_then(|index: usize| items.get_mut(index).map(Value::take))
+                let index = key.parse::<isize>().ok();
+                let from_end = |index: isize| items.len().checked_sub(index.unsigned_abs());
+                let index = index.and_then(|index| match index {
+                    0.. => usize::try_from(index).ok(),
+                    _ => from_end(index),
+                });
+                index.and_then(|index| items.get_mut(index)).map(Value::take)
             }
             _ => None,
         };

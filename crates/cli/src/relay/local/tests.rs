@@ -1,5 +1,7 @@
 //! Sample files as people write them.
 
+use std::fmt::Write as _;
+
 use serde_json::json;
 
 use super::*;
@@ -9,6 +11,8 @@ const SAMPLE: &str = r#"
       aws/my-account: {accessKeyID: AKIA1, secretAccessKey: "s3", note: '${not.evaluated}'}
   secrets:
       region: "eu-west-1"
+      tagged: !Fn.concat [a, b]
+      list: [1, 2, 3]
   runs:
       '1':
           parameters: &p {role: "arn:role", seconds: 900, name: job}
@@ -32,6 +36,8 @@ const SAMPLE: &str = r#"
                       sourceIdentity: !Parameter gone
                       endpoint: !Fn.concat [a, b]
                       via: [!Connection [aws, other]]
+                      policyARNs: ["${secrets.list[-1]}", "${$.parameters.'name'}", "${secrets.'a}(b'}"]
+                      transitiveTagKeys: !Secret tagged
                       mfa: ${concat(parameters.name, 'x')}
 "#;
 
@@ -39,8 +45,8 @@ fn field(path: &[&str]) -> Field {
     let root = node::read(SAMPLE).unwrap();
     let sample = Sample::of(&root, "f", "1", "default").unwrap();
     assert_eq!(sample.unknown, ["runs.RUN.steps.STEP.filter"]);
-    let world = World { root: &root, run: sample.run };
-    world.field(sample.spec.unwrap(), path)
+    let world = World { root: &root, run: sample.run, left: Cell::new(MOST_VISITS) };
+    world.field(sample.spec.unwrap(), path, 0)
 }
 
 #[track_caller]
@@ -72,6 +78,9 @@ fn what_is_not_there_is_told_apart_from_what_cannot_be_evaluated() {
     check("via", &unresolved("the connection aws/other"));
     check("endpoint", &invalid("has !Fn.concat"));
     check("mfa", &invalid("calls concat()"));
+    check("policyARNs", &unresolved("the secret a}(b"));
+    let tagged = "names the secret tagged, which has a tag where values belong".to_owned();
+    check("transitiveTagKeys", &Field::Invalid(tagged));
 }
 
 #[test]
@@ -81,4 +90,22 @@ fn what_is_no_sample_is_refused() {
     }
     let deep = format!("a: {}1{}", "[".repeat(500), "]".repeat(500));
     assert!(node::read(&deep).is_err());
+}
+
+#[test]
+fn aliases_that_grow_are_refused() {
+    let mut chain = "c0: &c0 [x]\n".to_owned();
+    for index in 1..30_000 {
+        writeln!(chain, "c{index}: &c{index} [*c{}]", index - 1).unwrap();
+    }
+    assert!(node::read(&chain).is_err());
+    let mut laughs = "l0: &l0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
+    for index in 1..10 {
+        let alias = format!("*l{}", index - 1);
+        writeln!(laughs, "l{index}: &l{index} [{}]", [alias.as_str(); 10].join(", ")).unwrap();
+    }
+    let root = node::read(&laughs).unwrap();
+    let world = World { root: &root, run: &root, left: Cell::new(MOST_VISITS) };
+    assert!(matches!(world.field(&root, &["l9"], 0), Field::Invalid(_)));
+    assert!(world.plain(&root, "it").is_err());
 }
