@@ -111,6 +111,7 @@ fn check(row: &Row) {
         ("ID64", STANDARD.encode(ALICE_KEY_ID).into()),
         ("SESSION", hub.clone()),
         ("TOKEN", web.as_str().into()),
+        ("CODE", sts.emulator.mfa_code("arn:aws:iam::111122223333:mfa/alice").into()),
     ];
     let mut spec = row.spec.clone().unwrap_or_else(usual);
     lay(&row.change, &mut spec);
@@ -135,6 +136,7 @@ fn check(row: &Row) {
     for (name, value) in &row.env {
         case.env(name, fill(value, &words));
     }
+    case.file("token.jwt", &web);
     let ran = case.run(&["relay-step"], Sink::None);
     sts.add_canaries(&mut case);
     case.search(&ran, Sink::None);

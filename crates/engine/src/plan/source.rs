@@ -60,7 +60,7 @@ impl fmt::Display for SourceSpec {
             Self::Secret { namespace, keys } => {
                 write!(f, "Secret {namespace}/{}", keys.access_key_id.name)
             }
-            Self::Given => f.write_str("keys of the input"),
+            Self::Given => f.write_str("the input"),
             Self::Token { from, account: Some(account) } => {
                 write!(f, "token of ServiceAccount {} {from}", account.name)
             }

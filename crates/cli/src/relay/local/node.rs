@@ -282,10 +282,9 @@ fn tagged_map(entries: Vec<(String, Rc<Node>)>, tag: Option<&Tag>) -> Node {
     let Some(name) = name_of(tag) else { return Node::Map(entries) };
     let Some(reference) = Reference::of(&name) else { return Node::Refused(format!("!{name}")) };
     let mut by_key: BTreeMap<String, Rc<Node>> = entries.into_iter().collect();
-    let names = reference.keys().iter().filter_map(|key| by_key.remove(*key)).collect();
-    // What is left over is a mistake, and makes the count wrong.
-    let rest = by_key.into_values();
-    Node::Reference(reference, Vec::into_iter(names).chain(rest).collect())
+    let names: Option<Vec<_>> = reference.keys().iter().map(|key| by_key.remove(*key)).collect();
+    // Other keys are a mistake; without names the form is told.
+    Node::Reference(reference, names.filter(|_| by_key.is_empty()).unwrap_or_default())
 }
 
 const CORE: &str = "tag:yaml.org,2002:";

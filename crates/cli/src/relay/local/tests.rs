@@ -38,6 +38,7 @@ const SAMPLE: &str = r#"
                       via: [!Connection [aws, other]]
                       policyARNs: ["${secrets.list[-1]}", "${$.parameters.'name'}", "${secrets.'a}(b'}"]
                       transitiveTagKeys: !Secret tagged
+                      allowHTTP: !Output {taskName: first, name: connection}
                       mfa: ${concat(parameters.name, 'x')}
 "#;
 
@@ -79,6 +80,8 @@ fn what_is_not_there_is_told_apart_from_what_cannot_be_evaluated() {
     check("endpoint", &invalid("has !Fn.concat"));
     check("mfa", &invalid("calls concat()"));
     check("policyARNs", &unresolved("the secret a}(b"));
+    let form = "has a tag that is not of the form !Output {from: STEP, name: NAME}".to_owned();
+    check("allowHTTP", &Field::Invalid(form));
     let tagged = "names the secret tagged, which has a tag where values belong".to_owned();
     check("transitiveTagKeys", &Field::Invalid(tagged));
 }
