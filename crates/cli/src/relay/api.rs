@@ -1,14 +1,13 @@
 //! Relay's metadata API over http: retried, never through a proxy, and never with its address or
 //! token in a message.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{BackoffBuilder, Retryable};
 use bytes::Bytes;
 use http::{Method, Request, StatusCode, header};
 use http_body_util::{BodyExt, Full, Limited};
-use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
@@ -20,10 +19,17 @@ use super::address::Address;
 /// A client of the API.
 #[derive(Debug)]
 pub(crate) struct Api {
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    transport: Transport,
     address: Address,
     /// How long all attempts of one request may take.
     patience: Duration,
+}
+
+/// TLS is set up where it is needed only: it is a good part of the memory of a run.
+#[derive(Debug)]
+enum Transport {
+    Plain(Client<HttpConnector, Full<Bytes>>),
+    Tls(Client<HttpsConnector<HttpConnector>, Full<Bytes>>),
 }
 
 /// What the API answered.
@@ -65,13 +71,16 @@ impl Api {
         tcp.enforce_http(false);
         tcp.set_connect_timeout(Some(MOST_CONNECT));
         tcp.set_nodelay(true);
-        let https = HttpsConnectorBuilder::new()
-            .with_tls_config(tls(address.is_https())?)
-            .https_or_http()
-            .enable_http1()
-            .wrap_connector(tcp);
-        let client = Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(https);
-        Ok(Self { client, address, patience })
+        let mut builder = Client::builder(TokioExecutor::new());
+        builder.pool_max_idle_per_host(0);
+        let transport = if address.is_https() {
+            let provider = rustls::crypto::aws_lc_rs::default_provider();
+            let https = HttpsConnectorBuilder::new().with_provider_and_native_roots(provider)?;
+            Transport::Tls(builder.build(https.https_only().enable_http1().wrap_connector(tcp)))
+        } else {
+            Transport::Plain(builder.build(tcp))
+        };
+        Ok(Self { transport, address, patience })
     }
 
     /// Asks; the query is sent as it stands.
@@ -137,7 +146,11 @@ impl Api {
             .body(Full::new(body))
             .map_err(|_| Silence::NotReached)?;
         let exchange = async {
-            let response = self.client.request(request).await.map_err(|error| {
+            let response = match &self.transport {
+                Transport::Plain(client) => client.request(request),
+                Transport::Tls(client) => client.request(request),
+            };
+            let response = response.await.map_err(|error| {
                 if error.is_connect() { Silence::NotReached } else { Silence::Broken }
             })?;
             let status = response.status();
@@ -188,18 +201,6 @@ impl Answer {
                 })
             })
     }
-}
-
-/// Roots of trust are read where they are needed only: they are a third of the memory of a run.
-fn tls(is_needed: bool) -> std::io::Result<rustls::ClientConfig> {
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let builder = rustls::ClientConfig::builder_with_provider(provider);
-    let builder = builder.with_safe_default_protocol_versions().map_err(std::io::Error::other)?;
-    if is_needed {
-        return Ok(builder.with_native_roots()?.with_no_client_auth());
-    }
-    let none = rustls::RootCertStore::empty();
-    Ok(builder.with_root_certificates(none).with_no_client_auth())
 }
 
 /// Delays between no time and 250 ms, 500 ms, 1 s …, at most 30 s.
