@@ -115,7 +115,12 @@ pub(crate) fn unanswered(tried: &str, silence: &Silence) -> Failure {
         Silence::TooLarge => {
             "METADATA_API_URL says where it is; what answered may be something else"
         }
-        Silence::NotReached | Silence::Late | Silence::Broken => {
+        Silence::NotReached => {
+            "METADATA_API_URL says where it is, and one of https needs a certificate that this \
+             machine trusts; it is never asked through a proxy, and each request is tried for \
+             RELAY_DEFAULT_TIMEOUT, 5 min without it"
+        }
+        Silence::Late | Silence::Broken => {
             "METADATA_API_URL says where it is; it is never asked through a proxy, and each request \
              is tried for RELAY_DEFAULT_TIMEOUT, 5 min without it"
         }
