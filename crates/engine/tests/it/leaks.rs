@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use rolecall_engine::grant::ExternalSecret;
 use rolecall_engine::render::{Data, Existing, Objects, Renderer, Text, rewrite};
+use rolecall_engine::template::{Origin, Run, Template};
 use serde_json::{Value, json};
 
 const SECRET: &str = "kX9vQ2mZ7pL4wT8rB3nY6cJ1";
@@ -217,6 +218,15 @@ fn no_text_of_a_failed_label_or_key_tells_a_value() {
     ] {
         with_template(name, &template);
     }
+}
+
+/// What is kept for the next template is as secret as the values that it was made of.
+#[test]
+fn a_kept_regular_expression_is_not_told() {
+    let mut run = Run::new();
+    let template = Template::parse("{{ regexMatch .key \"a\" }}", Origin::Public).unwrap();
+    template.render([("key", SECRET.as_bytes())], Timestamp::UNIX_EPOCH, &mut run).unwrap();
+    search(&format!("{run:?}"), "a run");
 }
 
 /// The text of a template that stands in a Secret is a secret itself.
