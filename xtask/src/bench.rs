@@ -120,7 +120,7 @@ fn median(mut values: Vec<u64>) -> u64 {
 }
 
 /// Exact for every number that a bench meets.
-fn float(number: u64) -> f64 {
+pub(crate) fn float(number: u64) -> f64 {
     f64::from(u32::try_from(number).unwrap_or(u32::MAX))
 }
 

@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::json;
 
+use crate::bench::{compare, float};
 use crate::judge::RunningEmulator;
 use crate::tools::{cargo, python, root, run, say, target};
 
@@ -147,7 +148,7 @@ pub(crate) fn bench_step(runs: usize) -> Result<()> {
     let metadata = Metadata::start(&keys_of(&emulator)?, "release")?;
     emulator.environment.push(("METADATA_API_URL".to_owned(), metadata.url.clone()));
     let script = root().join("xtask/python/relay_step.py");
-    crate::bench::compare(
+    compare(
         runs,
         &[
             ("bare SDK program", release.join("examples/bare"), vec![ROLE.into()]),
@@ -190,7 +191,7 @@ impl Metadata {
             build.arg("--release");
         }
         run(&mut build)?;
-        let spec = json!({
+        let mut spec = json!({
             "aws": {
                 "connection": {"$type": "Connection", "type": "aws", "name": "judge"},
                 "region": "eu-west-1",
@@ -199,7 +200,6 @@ impl Metadata {
             "roleSessionName": "judge",
             "gone": {"$type": "Parameter", "name": "gone"},
         });
-        let mut spec = spec;
         if profile == "release" {
             // The usual case: a spec that is known as a whole.
             spec.as_object_mut().map(|map| map.remove("gone"));
@@ -224,11 +224,6 @@ impl Drop for Metadata {
         // It may have ended by itself, which is as well.
         self.child.wait().ok();
     }
-}
-
-/// Exact for every size that is met.
-fn float(number: u64) -> f64 {
-    f64::from(u32::try_from(number).unwrap_or(u32::MAX))
 }
 
 /// Relay's SDK for Python, and the SDK of AWS beside it.

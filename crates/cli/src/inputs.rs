@@ -308,10 +308,15 @@ pub(crate) async fn read_token(from: &TokenFrom) -> Result<SecretString, SourceE
             command::output(line, &[]).await.map_err(|error| missing(&error.to_string()))?
         }
     };
+    token_in(&text)
+        .ok_or_else(|| missing("gives no token: a token is 4 to 20000 visible characters"))
+}
+
+/// The token that a text holds; a line break at its end is not part of it.
+/// Bounds: <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html>
+pub(crate) fn token_in(text: &str) -> Option<SecretString> {
     let token = text.trim();
-    // Bounds: https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html
-    if !(4..=20_000).contains(&token.len()) || !token.bytes().all(|b| b.is_ascii_graphic()) {
-        return Err(missing("gives no token: a token is 4 to 20000 visible characters"));
-    }
-    Ok(SecretString::from(token))
+    let is_token =
+        (4..=20_000).contains(&token.len()) && token.bytes().all(|b| b.is_ascii_graphic());
+    is_token.then(|| SecretString::from(token))
 }

@@ -17,9 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use rolecall_engine::plan::{Plan, SourceSpec, TokenFrom};
-use rolecall_engine::region::Region;
-use rolecall_engine::session::{Issued, Session};
+use rolecall_engine::plan::{SourceSpec, TokenFrom};
 use rolecall_engine::violation::Violations;
 
 use self::address::Address;
@@ -28,10 +26,11 @@ use self::fields::Fields;
 use self::outputs::Outputs;
 use self::spec::{Spec, Surroundings, Who};
 use crate::args::{GuardArgs, MfaArgs, PlaceArgs, RelayStepArgs, SourceArgs, TokenArgs};
-use crate::door::{Door, unexpected};
+use crate::door::Door;
 use crate::inputs::{Inputs, TokenInput};
 use crate::planning::{Paths, check_plan, plan_hops};
 use crate::report::{Exit, Failure, push_source_error};
+use crate::request::{Answer, mint_session};
 use crate::settings::{KeyHalves, Settings, named_variable};
 use crate::terminal::Terminal;
 
@@ -54,8 +53,8 @@ async fn step(
     if let Some(file) = &args.local {
         let fields = local::read(file, &args.run, &args.step, terminal)?;
         let asking = Asking { args, settings, terminal };
-        let (session, region) = asking.session(&fields).await?;
-        return Terminal::data(&Outputs::of(&session, region.as_str())?.whole());
+        let answer = asking.session(&fields).await?;
+        return Terminal::data(&Outputs::of(&answer)?.whole());
     }
     let url = named_variable("METADATA_API_URL");
     let url = url.as_deref().map(std::ffi::OsStr::to_string_lossy);
@@ -70,8 +69,7 @@ async fn step(
     })?;
     let fields = ask::spec(&api).await?;
     let asking = Asking { args, settings, terminal };
-    let (session, region) = asking.session(&fields).await?;
-    Outputs::of(&session, region.as_str())?.write(&api, terminal).await
+    Outputs::of(&asking.session(&fields).await?)?.write(&api, terminal).await
 }
 
 /// How long the metadata API is asked again.
@@ -98,7 +96,7 @@ struct Asking<'a> {
 
 impl Asking<'_> {
     /// Reads the spec, tells all that is wrong with it, and assumes the role.
-    async fn session(&self, fields: &Fields) -> Result<(Session, Region), Failure> {
+    async fn session(&self, fields: &Fields) -> Result<Answer, Failure> {
         let warn = |name| format!("the spec's field {name} is not known, and not used");
         let warnings: Vec<String> = fields.unknown.iter().map(warn).collect();
         self.terminal.warn_each(warnings.iter());
@@ -120,17 +118,19 @@ impl Asking<'_> {
         };
         let (settings, args) = (self.settings_for(&spec), self.args_for(&spec));
         let elsewhere = around.endpoint.filter(|_| spec.endpoint.is_none());
-        let door = Door::open(&args, &GuardArgs::default(), &settings, self.terminal).await?;
-        self.with_door(door, spec, elsewhere, violations).await
+        let mut door = Door::open(&args, &GuardArgs::default(), &settings, self.terminal).await?;
+        let answer = self.with_door(&mut door, spec, elsewhere, violations).await;
+        door.close().await;
+        answer
     }
 
     async fn with_door(
         &self,
-        mut door: Door,
+        door: &mut Door,
         spec: Spec,
         elsewhere: Option<(&'static str, &str)>,
         violations: Violations,
-    ) -> Result<(Session, Region), Failure> {
+    ) -> Result<Answer, Failure> {
         // What is told in the words of the spec is not told again in those of the door.
         let mut violations = violations.and_elsewhere(door.problems());
         let mut inputs = Inputs::default();
@@ -173,20 +173,12 @@ impl Asking<'_> {
             check_plan(plan, caller, paths, &mut violations);
             door.check_codes(std::iter::once(plan), &mut violations);
         }
-        let plan: Plan =
-            violations.into_result(plan).map_err(|violations| self.refuse(&violations))?;
+        let plan = violations.into_result(plan).map_err(|violations| self.refuse(&violations))?;
         if let Some((origin, url)) = elsewhere {
             self.terminal.warn(&format!("STS is taken to be at {url}, by {origin}"));
         }
         self.say(CREATING)?;
-        let minter = door.minter(Arc::new(inputs));
-        let minted = door.mint(&minter, &plan).await;
-        minter.drain().await;
-        door.close().await;
-        match minted?.issued {
-            Issued::Session(session) => Ok((session, plan.region)),
-            Issued::RegistryToken(_) => Err(unexpected(&"a registry's token is no session")),
-        }
+        mint_session(door, Arc::new(inputs), plan).await
     }
 
     /// The environment, as far as it may have a say: where the spec says who asks, no profile has.
@@ -254,8 +246,3 @@ const CREATING: &str = "Creating credentials...\n\n\n";
 const REQUIRES: &str = "Requires both roleARN and roleSessionName to be defined. Exiting.\n";
 /// What Relay's own clients wait for, 5 min.
 const DEFAULT_PATIENCE: Duration = Duration::from_mins(5);
-
-/// A refusal of the metadata API.
-fn later(summary: impl Into<String>) -> Failure {
-    Failure::new(Exit::Later, summary)
-}

@@ -36,7 +36,7 @@ impl Exit {
 #[derive(Debug)]
 pub(crate) struct Failure {
     pub(crate) exit: Exit,
-    /// A stable word for programs: the engine's, or one of `usage`, `guard` and `output`.
+    /// A stable word for programs: the engine's, or one of `usage`, `guard`, `metadata` and `output`.
     code: &'static str,
     summary: String,
     problems: Vec<String>,
@@ -52,6 +52,11 @@ impl Failure {
             Exit::Other | Exit::Refused | Exit::Later => "output",
         };
         Self { exit, code, summary: summary.into(), problems, causes, hints }
+    }
+
+    /// Relay's metadata API gave no answer, or refused.
+    pub(crate) fn metadata(summary: impl Into<String>) -> Self {
+        Self { code: "metadata", ..Self::new(Exit::Other, summary) }
     }
 
     /// The same failure with another status.
@@ -241,7 +246,9 @@ mod tests {
             Class::NoSource,
             Class::NeedsPerson,
         ];
-        for code in classes.map(Class::code).into_iter().chain(["usage", "guard", "output"]) {
+        for code in
+            classes.map(Class::code).into_iter().chain(["usage", "guard", "metadata", "output"])
+        {
             assert!(page.contains(&format!("`{code}`")), "{code}");
         }
     }

@@ -24,7 +24,7 @@ use crate::planning::{Paths, check_plan, plan_hops};
 use crate::report::{Failure, push_source_error};
 use crate::settings::Settings;
 
-/// What `assume` and `exec` were asked for, and its session.
+/// A session, and where it was asked for.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) region: Region,
@@ -38,6 +38,15 @@ pub(crate) async fn run(
     door: &Door,
 ) -> Result<Answer, Failure> {
     let (plan, inputs) = plan_of(args, settings, door).await?;
+    mint_session(door, inputs, plan).await
+}
+
+/// Mints one plan that ends in a session.
+pub(crate) async fn mint_session(
+    door: &Door,
+    inputs: Arc<Inputs>,
+    plan: Plan,
+) -> Result<Answer, Failure> {
     let minter = door.minter(inputs);
     let minted = door.mint(&minter, &plan).await;
     minter.drain().await;

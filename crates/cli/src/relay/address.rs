@@ -73,7 +73,9 @@ impl Address {
         for secret in self.hidden.iter() {
             line = line.replace(secret.as_str(), "[token]");
         }
-        line.replace(self.host.as_str(), "[host]")
+        // The host alone may be any word of a sentence.
+        line.replace(&format!("//{}", self.host), "//[host]")
+            .replace(&format!("@{}", self.host), "@[host]")
     }
 
     /// The whole URL of a path with its query.

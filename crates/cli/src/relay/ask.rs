@@ -9,8 +9,7 @@ use serde_json::Value;
 
 use super::api::{Answer, Api, Silence};
 use super::fields::{Field, Fields, PATHS, expression, field_of, unknown};
-use super::later;
-use crate::report::{Exit, Failure};
+use crate::report::Failure;
 
 /// Asks for the spec.
 pub(crate) async fn spec(api: &Api) -> Result<Fields, Failure> {
@@ -125,12 +124,12 @@ pub(crate) fn unanswered(tried: &str, silence: &Silence) -> Failure {
              is tried for RELAY_DEFAULT_TIMEOUT, 5 min without it"
         }
     };
-    later(tried).cause(silence.to_string()).hint(hint)
+    Failure::metadata(tried).cause(silence.to_string()).hint(hint)
 }
 
 /// What answered is not the API.
 fn no_answer(tried: &str) -> Failure {
-    later(tried)
+    Failure::metadata(tried)
         .cause("what answered is not the metadata API: it sent no JSON of its form")
         .hint("METADATA_API_URL says where it is; something else may stand in between")
 }
@@ -143,7 +142,6 @@ pub(crate) fn refused(tried: &str, answer: &Answer, of_missing: &str) -> Failure
         || format!("it answered {status}"),
         |complaint| format!("it answered {status}: {complaint}"),
     );
-    let exit = if status >= 500 { Exit::Later } else { Exit::Refused };
     let hint = match status {
         404 if !of_missing.is_empty() => of_missing,
         401 => {
@@ -159,7 +157,7 @@ pub(crate) fn refused(tried: &str, answer: &Answer, of_missing: &str) -> Failure
             "that is no answer of the metadata API to a step: METADATA_API_URL names something else"
         }
     };
-    Failure::new(exit, tried).cause(cause).hint(hint)
+    Failure::metadata(tried).cause(cause).hint(hint)
 }
 
 const NO_SPEC: &str = "the step has no spec: write one into the workflow";

@@ -4,7 +4,6 @@ use std::fmt;
 
 use bytes::Bytes;
 use rolecall_engine::arn::SessionArn;
-use rolecall_engine::session::Session;
 use secrecy::ExposeSecret;
 use serde::Serialize;
 use serde_json::json;
@@ -15,6 +14,7 @@ use super::ask::{refused, unanswered};
 use super::say;
 use crate::door::{in_seconds, unexpected};
 use crate::report::Failure;
+use crate::request::Answer;
 use crate::terminal::Terminal;
 
 /// The outputs as JSON.
@@ -35,7 +35,8 @@ struct Connection<'a> {
 }
 
 impl Outputs {
-    pub(crate) fn of(session: &Session, region: &str) -> Result<Self, Failure> {
+    pub(crate) fn of(answer: &Answer) -> Result<Self, Failure> {
+        let Answer { session, region } = answer;
         let credentials = &session.credentials;
         let token = credentials.session_token.as_ref().map(ExposeSecret::expose_secret);
         let connection = Connection {
@@ -53,7 +54,7 @@ impl Outputs {
             "arn": arn.map(SessionArn::as_str),
             "accountId": arn.map(SessionArn::account),
             "expiration": in_seconds(session.ends_at()).to_string(),
-            "region": region,
+            "region": region.as_str(),
         });
         if let Some(map) = role.as_object_mut() {
             // Servers that are not AWS may not say whose session it is.

@@ -6,6 +6,7 @@ use secrecy::SecretString;
 use serde_json::Value;
 
 use super::Reader;
+use crate::inputs::token_in;
 use crate::relay::fields::Field;
 
 /// Who asks.
@@ -108,16 +109,13 @@ impl Reader<'_> {
             (object.text("token", self.violations), object.text("tokenFile", self.violations));
         object.finish(self.violations, |_| None);
         match (token, file) {
-            // Bounds: https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html
-            (Some(token), None) => {
-                let token = token.trim();
-                let is_token = (4..=20_000).contains(&token.len())
-                    && token.bytes().all(|b| b.is_ascii_graphic());
-                if !is_token {
+            (Some(text), None) => {
+                let token = token_in(text);
+                if token.is_none() {
                     let problem = "must be 4 to 20000 visible characters";
                     self.violations.push(format!("{PATH}.token"), problem);
                 }
-                Some(Who::Token(SecretString::from(token)))
+                token.map(Who::Token)
             }
             (None, Some(file)) => Some(Who::TokenFile(file.to_owned())),
             _ => {
