@@ -75,8 +75,16 @@ pub(crate) struct RunningEmulator {
 impl RunningEmulator {
     /// Starts it and waits until it has said where it listens.
     pub(crate) fn start(program: &Path) -> Result<Self> {
-        let mut child = Command::new(program)
-            .args(["emulate", "--quiet"])
+        Self::of(program, Command::new(program).args(["emulate", "--quiet"]))
+    }
+
+    /// The same, with a world of one's own.
+    pub(crate) fn start_with(program: &Path, world: &Path) -> Result<Self> {
+        Self::of(program, Command::new(program).args(["emulate", "--quiet", "--world"]).arg(world))
+    }
+
+    fn of(program: &Path, command: &mut Command) -> Result<Self> {
+        let mut child = command
             .stdout(Stdio::piped())
             .spawn()
             .with_context(|| format!("could not start {}", program.display()))?;

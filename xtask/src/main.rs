@@ -1,10 +1,12 @@
 //! The commands of this repository: what a shell script would do, and no more.
 
 mod bench;
+mod cluster;
 mod fuzz;
 mod go;
 mod judge;
 mod lanes;
+mod plane;
 mod step;
 mod tools;
 
@@ -32,6 +34,8 @@ enum Command {
     Judge,
     /// The image of the Relay step, as an OCI archive: a static binary and CA certificates
     Dist,
+    /// A control plane on this machine with the emulator and the controller, until Ctrl-C
+    Cluster,
     /// A fuzzer on the renderer of templates, until it finds something or the minutes are over
     Fuzz {
         /// For how long
@@ -84,6 +88,7 @@ fn main() -> ExitCode {
         Command::Ci => lanes::ci(),
         Command::Judge => judge::judge_all().and_then(|()| judge::judge_image()),
         Command::Dist => step::dist(),
+        Command::Cluster => cluster::cluster(),
         Command::Bench { name: Bench::Cli { runs } } => bench::cli(runs),
         Command::Bench { name: Bench::Step { runs } } => step::bench_step(runs),
         Command::Bench { name: Bench::Render { seconds } } => go::bench_render(seconds),

@@ -43,11 +43,11 @@ pub(crate) fn dist() -> Result<()> {
 
 /// `-C target-feature=+crt-static` needs the target by name: what runs while building stays as it is.
 fn static_binary() -> Result<PathBuf> {
-    let mut build = cargo(&["build", "--release", "--locked", "--package", "rolecall"]);
+    let mut build = cargo(&["build", "--profile", "dist", "--locked", "--package", "rolecall"]);
     let folder = target()?.join("dist");
     build.args(["--target", TRIPLE, "--target-dir"]).arg(&folder);
     run(build.env("RUSTFLAGS", "-C target-feature=+crt-static"))?;
-    Ok(folder.join(TRIPLE).join("release/rolecall"))
+    Ok(folder.join(TRIPLE).join("dist/rolecall"))
 }
 
 fn archive() -> Result<PathBuf> {

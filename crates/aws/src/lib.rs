@@ -25,7 +25,7 @@ mod whole;
 pub use client::AwsClient;
 pub use ecr::PUBLIC_ECR_REGION;
 pub use endpoint::{Destination, Endpoint, InvalidEndpoint, PlainHttp};
-pub use network::{Network, is_proxy};
+pub use network::{Network, Retries, is_proxy};
 pub use shared_config::{
     ChainOptions, ConfigFiles, CredentialKind, Endpoints, Profile, ProfileChain, ProfileSettings,
     SharedConfig,

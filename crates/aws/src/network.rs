@@ -31,6 +31,18 @@ pub struct Network {
     pub ecr_public: Destination,
     /// The certificates that replace the machine's own.
     pub ca_bundle: Option<CaBundle>,
+    /// Who tries again what is transient.
+    pub retries: Retries,
+}
+
+/// Who tries again what is transient: there is one owner of it.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Retries {
+    /// The client, for somebody who waits: three attempts within 20 s in all.
+    #[default]
+    Client,
+    /// Whoever calls, by a schedule: one attempt of at most 20 s.
+    Caller,
 }
 
 impl Network {
@@ -41,21 +53,24 @@ impl Network {
             ecr: destination.clone(),
             ecr_public: destination,
             ca_bundle: None,
+            retries: Retries::default(),
         }
     }
 
     /// The SDK's settings for one service in one region.
-    ///
-    /// Retries are the SDK's: three attempts, within 20 s in all.
     pub(crate) fn config(&self, destination: &Destination, region: &str) -> SdkConfig {
+        let (attempts, attempt) = match self.retries {
+            Retries::Client => (ATTEMPTS, ATTEMPT),
+            Retries::Caller => (1, TOTAL),
+        };
         let timeouts = TimeoutConfig::builder()
             .operation_timeout(TOTAL)
-            .operation_attempt_timeout(ATTEMPT)
+            .operation_attempt_timeout(attempt)
             .build();
         let mut config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(SdkRegion::new(region.to_owned()))
-            .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
+            .retry_config(RetryConfig::standard().with_max_attempts(attempts))
             .timeout_config(timeouts);
         config.set_app_name(AppName::new("rolecall").ok());
         config.set_sleep_impl(default_async_sleep());

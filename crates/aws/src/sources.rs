@@ -72,6 +72,7 @@ impl Machine {
             SourceSpec::Secret { .. }
             | SourceSpec::Given
             | SourceSpec::Token { .. }
+            | SourceSpec::ServiceAccount { .. }
             | SourceSpec::Ambient => Err(SourceError::Missing {
                 what: format!("{spec} is nothing that this machine has"),
                 hint: None,

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use rolecall_aws::{CaBundle, Destination, Endpoint, Network, PlainHttp, ProfileSettings};
+use rolecall_aws::{
+    CaBundle, Destination, Endpoint, Network, PlainHttp, ProfileSettings, Retries,
+};
 use rolecall_engine::region::Region;
 use rolecall_engine::request::Registry;
 use rolecall_engine::violation::Violations;
@@ -76,7 +78,8 @@ impl Place<'_> {
                 }
             }
         });
-        Network { sts, ecr, ecr_public, ca_bundle: self.ca_bundle(problems) }
+        let ca_bundle = self.ca_bundle(problems);
+        Network { sts, ecr, ecr_public, ca_bundle, retries: Retries::Client }
     }
 
     fn plain_http(&self) -> PlainHttp {

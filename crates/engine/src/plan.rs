@@ -5,6 +5,7 @@
 //! Role chaining: <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles.html#iam-term-role-chaining>.
 
 mod check;
+mod digest;
 mod mfa;
 mod source;
 

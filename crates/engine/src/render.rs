@@ -40,7 +40,7 @@ use zeroize::Zeroizing;
 
 pub use error::{Located, RenderError, RenderErrors, Shown};
 pub use existing::Existing;
-pub use hash::{field_manager, synced_resource_version};
+pub use hash::{created_by, field_manager, of_data as data_hash, synced_resource_version};
 pub use objects::Objects;
 pub use renderer::{Rendered, Renderer};
 pub use rewrite::{InvalidKey, Rewritten, rewrite};

@@ -38,6 +38,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use zeroize::Zeroizing;
 
+pub use dates::duration as go_duration;
 pub use fault::{Fault, MapError, Name, Origin, TemplateError};
 
 pub use run::Run;

@@ -26,6 +26,17 @@ pub enum SourceSpec {
         /// The service account that it stands for, where a grant names one.
         account: Option<ServiceAccountRef>,
     },
+    /// A token that the API server of a cluster makes for a service account.
+    ServiceAccount {
+        /// Its namespace.
+        namespace: String,
+        /// Its name.
+        name: String,
+        /// Its UID: an account that was made anew is another one.
+        uid: String,
+        /// Whom the token is for.
+        audiences: Vec<String>,
+    },
     /// The own credentials of a named profile, without any role of it.
     Profile(String),
     /// The command of a profile's `credential_process`, whatever else the profile has.
@@ -65,6 +76,9 @@ impl fmt::Display for SourceSpec {
                 write!(f, "token of ServiceAccount {} {from}", account.name)
             }
             Self::Token { from, account: None } => write!(f, "token {from}"),
+            Self::ServiceAccount { namespace, name, .. } => {
+                write!(f, "token of ServiceAccount {namespace}/{name}")
+            }
             Self::Profile(name) => write!(f, "profile {name}"),
             Self::Process(name) => write!(f, "credential_process of profile {name}"),
             Self::Environment => f.write_str("environment variables"),

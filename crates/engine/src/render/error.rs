@@ -133,6 +133,11 @@ impl fmt::Display for Shown {
 }
 
 impl RenderError {
+    /// Whether an object that `templateFrom` names is not there, or has not that key: it may come.
+    pub fn is_missing_object(&self) -> bool {
+        matches!(self, Self::Missing { .. } | Self::MissingKey { .. })
+    }
+
     /// A stable word for the error.
     pub fn code(&self) -> &'static str {
         self.class().code()

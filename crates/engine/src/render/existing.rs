@@ -110,7 +110,7 @@ impl Existing {
     }
 
     /// The values that are not this manager's.
-    pub(super) fn foreign_data(&self, manager: &str) -> BTreeMap<String, Data> {
+    pub fn foreign_data(&self, manager: &str) -> BTreeMap<String, Data> {
         foreign(&self.data, self.data_of.get(manager))
     }
 

@@ -7,7 +7,7 @@ use sha3::{Digest, Sha3_224};
 use super::Data;
 
 /// The value of the label `created-by` for the ExternalSecret of this name.
-pub(super) fn created_by(namespace: &str, name: &str) -> String {
+pub fn created_by(namespace: &str, name: &str) -> String {
     hexadecimal(Sha3_224::new().chain_update(namespace).chain_update("/").chain_update(name))
 }
 
@@ -15,7 +15,7 @@ pub(super) fn created_by(namespace: &str, name: &str) -> String {
 ///
 /// Over `map[` + each `key:[b0 b1 …]`, joined by a space + `]`: what Go prints of a map of bytes. It
 /// is fed piece by piece, so that no copy of a value is left behind.
-pub(super) fn of_data(data: &BTreeMap<String, Data>) -> String {
+pub fn of_data(data: &BTreeMap<String, Data>) -> String {
     let mut hash = Sha3_224::new_with_prefix("map[");
     for (index, (key, value)) in data.iter().enumerate() {
         if index > 0 {

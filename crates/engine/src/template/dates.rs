@@ -92,7 +92,7 @@ fn fraction_of(time: &Zoned, separator: &str, digits: usize, is_short: bool) -> 
 }
 
 /// Go's `time.ParseDuration`: `1h30m`, `-1.5s`, `300ms`.
-pub(super) fn duration(text: &str) -> Option<SignedDuration> {
+pub fn duration(text: &str) -> Option<SignedDuration> {
     let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
     if unsigned == "0" {
         return Some(SignedDuration::ZERO);

@@ -1,0 +1,438 @@
+//! What to do next for one ExternalSecret: pure, total, and the only judge of freshness.
+//!
+//! A pass is a loop: a step is decided and done, what it brought is seen, and the next one is
+//! decided, until the step is to wait.
+
+mod due;
+
+use jiff::{SignedDuration, Timestamp};
+use rolecall_engine::grant::{CreationPolicy, DeletionPolicy};
+
+use self::due::Due;
+use crate::failure::{Failure, Reason};
+use crate::schedule::{after, before, share};
+use crate::seen::{
+    Announcement, Inputs, Owner, PassFailure, Ready, Refreshing, Seen, Spec, Target, TargetFacts,
+    Wanted, Write,
+};
+
+/// One step of a pass.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Step {
+    /// Puts the finalizer on the object, so that its Secret can be deleted with it.
+    AddFinalizer,
+    /// Takes the finalizer off.
+    RemoveFinalizer,
+    /// Deletes the Secret of a deleted object.
+    DeleteSecret,
+    /// Deletes the Secrets that the object owns and names no more.
+    DeleteOrphans,
+    /// Looks at the Secret.
+    ReadTarget,
+    /// Looks at the generators and what they name, and makes plans of them.
+    ReadInputs,
+    /// Calls AWS for every entry.
+    Mint {
+        /// Whether nothing usable is stored, or not for long.
+        is_urgent: bool,
+    },
+    /// Writes the Secret from the sessions that are held.
+    Apply {
+        /// Why.
+        write: Write,
+        /// Whether its data stays what it is.
+        keeps_data: bool,
+    },
+    /// Removes the keys of others from the Secret.
+    WipeForeign,
+    /// Writes the status.
+    WriteStatus(Box<Verdict>),
+    /// Says something as an Event.
+    Announce(Announcement),
+    /// Waits until then, or until something changes.
+    WakeAt(Timestamp),
+    /// Waits until something changes.
+    Never,
+}
+
+/// What the status says at the end of a pass.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Verdict {
+    /// The condition `Ready`.
+    pub ready: Ready,
+    /// The condition `Refreshing`.
+    pub refreshing: Refreshing,
+    /// Whether the object is in sync as it is now: moves `refreshTime` and
+    /// `syncedResourceVersion`.
+    pub has_synced: bool,
+    /// The failure that stands.
+    pub failure: Option<Failure>,
+    /// When it is tried next.
+    pub next: Option<Timestamp>,
+}
+
+/// What to do next.
+pub fn decide(seen: &Seen, now: Timestamp) -> Step {
+    if seen.object.is_deleting {
+        return deleting(seen, now);
+    }
+    match &seen.wanted {
+        Wanted::OutOfScope => Step::Never,
+        Wanted::Mixed if !is_announced(seen, Announcement::MixedSources) => {
+            Step::Announce(Announcement::MixedSources)
+        }
+        Wanted::Mixed => Step::Never,
+        Wanted::Invalid { message, ready } => {
+            let failure = Failure::new(Reason::InvalidSpec, "invalid-spec", message.clone(), now);
+            let verdict = Verdict {
+                ready: *ready,
+                refreshing: Refreshing::Failed(Reason::InvalidSpec),
+                has_synced: false,
+                failure: Some(failure),
+                next: None,
+            };
+            let is_new = seen.past.failure.as_ref().is_none_or(|it| it.message != *message);
+            settle(seen, verdict, &[Announcement::Failed(Reason::InvalidSpec)], is_new, None)
+        }
+        Wanted::Secret(spec) => Pass { seen, spec, now }.step(),
+    }
+}
+
+/// The Secret goes first where it is to go, and the finalizer last.
+fn deleting(seen: &Seen, now: Timestamp) -> Step {
+    let is_ours = matches!(seen.wanted, Wanted::Secret(_) | Wanted::Invalid { .. });
+    if !is_ours || !seen.object.has_finalizer {
+        return Step::Never;
+    }
+    if let Some(PassFailure { failure, .. }) = &seen.pass.failure {
+        let next = failure.next_try(&seen.seed(0), true);
+        return Step::WakeAt(next.unwrap_or(after(now, RETRY_WRITE)));
+    }
+    if let Wanted::Secret(Spec { deletion: DeletionPolicy::Delete, .. }) = &seen.wanted
+        && !seen.pass.has_deleted
+    {
+        match &seen.target {
+            Target::Unread => return Step::ReadTarget,
+            Target::Present(TargetFacts { owner: Owner::Us, .. }) => return Step::DeleteSecret,
+            Target::Unreadable(_) => return Step::WakeAt(after(now, RETRY_WRITE)),
+            Target::Present(_) | Target::Absent => {}
+        }
+    }
+    if seen.pass.has_deleted && !is_announced(seen, Announcement::Deleted) {
+        return Step::Announce(Announcement::Deleted);
+    }
+    Step::RemoveFinalizer
+}
+
+/// One pass over an object that is ours and can be read.
+struct Pass<'a> {
+    seen: &'a Seen,
+    spec: &'a Spec,
+    now: Timestamp,
+}
+
+impl Pass<'_> {
+    fn step(&self) -> Step {
+        let (seen, spec) = (self.seen, self.spec);
+        if let Some(step) = self.finalizer() {
+            return step;
+        }
+        if let Some(failed) = &seen.pass.failure {
+            return self.failed(&failed.failure, failed.ready);
+        }
+        if spec.creation == CreationPolicy::None {
+            return self.settle_synced(Refreshing::Scheduled, None, &[]);
+        }
+        let target = match &seen.target {
+            Target::Unread => return Step::ReadTarget,
+            Target::Unreadable(failure) => return self.failed(failure, None),
+            Target::Absent if spec.creation == CreationPolicy::Merge => return self.missing(),
+            Target::Absent => None,
+            Target::Present(facts) => Some(facts),
+        };
+        if let Some(ready) = target.and_then(|facts| self.conflict(facts)) {
+            return self.conflicting(ready);
+        }
+        if let Some(write) = seen.pass.wrote {
+            return self.written(write, target);
+        }
+        if let Some(facts) = target.filter(|facts| facts.is_immutable || spec.is_immutable) {
+            return self.immutable(facts);
+        }
+        if seen.inputs == Inputs::Unread {
+            return Step::ReadInputs;
+        }
+        let due = self.due();
+        if let Some(step) = self.gate(&due) {
+            return step;
+        }
+        match due {
+            Due::Nothing { wake } => self.idle(wake),
+            Due::Write(write) => Step::Apply { write, keeps_data: false },
+            Due::Mint(write) if seen.pass.has_minted => Step::Apply { write, keeps_data: false },
+            Due::Mint(_) => match &seen.inputs {
+                Inputs::Failed(failure) => self.failed(failure, None),
+                _ => Step::Mint { is_urgent: self.is_urgent() },
+            },
+        }
+    }
+
+    fn finalizer(&self) -> Option<Step> {
+        let wanted = self.spec.deletion == DeletionPolicy::Delete;
+        match (wanted, self.seen.object.has_finalizer) {
+            (true, false) => Some(Step::AddFinalizer),
+            // Another controller would put it on again at once.
+            (false, true) if !self.seen.rules.is_beside_another => Some(Step::RemoveFinalizer),
+            _ => None,
+        }
+    }
+
+    /// Who stands in the way of a write.
+    fn conflict(&self, target: &TargetFacts) -> Option<Ready> {
+        match target.owner {
+            Owner::OtherExternalSecret => Some(Ready::OwnedByAnother),
+            Owner::OtherController if self.spec.creation == CreationPolicy::Owner => {
+                Some(Ready::NotTaken)
+            }
+            _ => None,
+        }
+    }
+
+    fn conflicting(&self, ready: Ready) -> Step {
+        let part = self.seen.seed(0).part("conflict");
+        let wake = after(self.now, CONFLICT - share(CONFLICT / 10, part));
+        let message = ready.message().to_owned();
+        let failure = Failure::new(Reason::TargetConflict, "target-conflict", message, self.now);
+        let verdict = Verdict {
+            ready,
+            refreshing: Refreshing::Failed(Reason::TargetConflict),
+            has_synced: false,
+            failure: Some(failure),
+            next: Some(wake),
+        };
+        let said = [Announcement::Failed(Reason::TargetConflict)];
+        settle(self.seen, verdict, &said, false, Some(wake))
+    }
+
+    /// Nothing to merge into: it is looked for at the interval.
+    fn missing(&self) -> Step {
+        let is_polled = self.spec.interval > SignedDuration::ZERO;
+        let wake = is_polled.then(|| after(self.now, self.spec.interval.max(SHORTEST)));
+        let verdict = Verdict {
+            ready: Ready::Missing,
+            refreshing: Refreshing::Scheduled,
+            has_synced: self.is_changed(),
+            failure: None,
+            next: wake,
+        };
+        settle(self.seen, verdict, &[], false, wake)
+    }
+
+    /// An immutable Secret keeps its data; its marks are put right.
+    fn immutable(&self, target: &TargetFacts) -> Step {
+        let locks = self.spec.is_immutable;
+        let has_marks = target.is_managed
+            && (!locks || (target.is_immutable && target.hash_fits));
+        if !has_marks {
+            return Step::Apply { write: Write::Repaired, keeps_data: true };
+        }
+        self.kept(locks, &[])
+    }
+
+    /// What is told of a Secret whose data stays.
+    fn kept(&self, locks: bool, said: &[Announcement]) -> Step {
+        let ends = self.seen.ends();
+        let has_ended = ends.is_some_and(|ends| ends <= self.now);
+        let (ready, wake) = match (locks, has_ended) {
+            (true, false) => (Ready::Synced, ends),
+            _ => (Ready::Immutable, None),
+        };
+        let message = Ready::Immutable.message().to_owned();
+        let failure = Failure::new(Reason::TargetImmutable, "target-immutable", message, self.now);
+        let verdict = Verdict {
+            ready,
+            refreshing: Refreshing::Failed(Reason::TargetImmutable),
+            has_synced: locks && self.is_changed(),
+            failure: Some(failure),
+            next: None,
+        };
+        settle(self.seen, verdict, said, false, wake)
+    }
+
+    /// The Secret was written in this pass.
+    fn written(&self, write: Write, target: Option<&TargetFacts>) -> Step {
+        let said: &[Announcement] = match write {
+            Write::Created => &[Announcement::Created],
+            Write::Changed | Write::Repaired => &[Announcement::Updated],
+            Write::Renewed => &[],
+        };
+        if let Some(target) = target {
+            let wipes = matches!(self.spec.creation, CreationPolicy::Owner | CreationPolicy::Orphan);
+            let keeps = target.is_immutable && write != Write::Created;
+            if keeps {
+                return self.kept(self.spec.is_immutable, said);
+            }
+            if wipes && target.has_foreign_keys && !self.seen.pass.has_wiped {
+                return Step::WipeForeign;
+            }
+        }
+        let owns = self.spec.creation == CreationPolicy::Owner;
+        if owns && !self.seen.orphans.is_empty() && !self.seen.pass.has_deleted {
+            return Step::DeleteOrphans;
+        }
+        let refreshing =
+            if self.renews() { Refreshing::Scheduled } else { self.policy_never() };
+        let mut said = said.to_vec();
+        if self.seen.pass.has_deleted {
+            said.push(Announcement::OrphanDeleted);
+        }
+        if self.spec.has_both_auths {
+            said.push(Announcement::BothAuth);
+        }
+        if self.is_interval_too_long() {
+            said.push(Announcement::IntervalTooLong);
+        }
+        self.settle_synced(refreshing, self.next_after_sync(), &said)
+    }
+
+    fn settle_synced(
+        &self,
+        refreshing: Refreshing,
+        next: Option<Timestamp>,
+        said: &[Announcement],
+    ) -> Step {
+        let has_synced = self.seen.pass.wrote.is_some() || self.is_changed();
+        let verdict =
+            Verdict { ready: Ready::Synced, refreshing, has_synced, failure: None, next };
+        settle(self.seen, verdict, said, false, next)
+    }
+
+    /// Nothing is due.
+    fn idle(&self, wake: Option<Timestamp>) -> Step {
+        let past = &self.seen.past;
+        let never = self.policy_never();
+        let has_ended = self.seen.ends().is_some_and(|ends| ends <= self.now);
+        let is_over = !self.renews() && self.seen.renewal().is_some_and(|time| time <= self.now);
+        let ready = if is_over && has_ended { Ready::NoData } else { self.kept_ready() };
+        let refreshing = if is_over { never } else { past.refreshing.unwrap_or(never) };
+        let said: &[Announcement] = if is_over { &[Announcement::PolicyNever] } else { &[] };
+        let failure = past.failure.clone();
+        let verdict = Verdict { ready, refreshing, has_synced: false, failure, next: wake };
+        settle(self.seen, verdict, said, false, wake)
+    }
+
+    /// What `Ready` was, as long as nothing says otherwise: a failure to write that is mended is
+    /// told by the write.
+    fn kept_ready(&self) -> Ready {
+        self.seen.past.ready.unwrap_or(Ready::Synced)
+    }
+
+    fn policy_never(&self) -> Refreshing {
+        let is_over = self.seen.renewal().is_some_and(|time| time <= self.now);
+        if !self.renews() && is_over { Refreshing::PolicyNever } else { Refreshing::Scheduled }
+    }
+
+    /// A failure that stands: it is waited for the next try, unless something changed.
+    fn gate(&self, due: &Due) -> Option<Step> {
+        if matches!(due, Due::Nothing { .. }) || self.seen.pass.has_minted {
+            return None;
+        }
+        let failure = self.seen.past.failure.as_ref()?;
+        if self.is_mended(failure) || self.next_try(failure).is_some_and(|next| next <= self.now) {
+            return None;
+        }
+        Some(self.waiting(failure, None, false))
+    }
+
+    /// Whether what failed is not what is asked for now.
+    fn is_mended(&self, failure: &Failure) -> bool {
+        let asks_other = failure.asking.as_ref().is_some_and(|it| *it != self.seen.asking());
+        let has_other_key = match &self.seen.inputs {
+            Inputs::Ready { key_version: Some(version), .. } => {
+                failure.reason.looks_at_key()
+                    && failure.key_version.as_ref().is_some_and(|it| it != version)
+            }
+            _ => false,
+        };
+        asks_other || has_other_key
+    }
+
+    /// When a failure is tried again: by its ladder, and once more just before the danger.
+    fn next_try(&self, failure: &Failure) -> Option<Timestamp> {
+        let past_margin = self.seen.renewal().is_none_or(|time| time <= self.now)
+            && self.seen.alarm().is_none_or(|time| time <= self.now);
+        let by_ladder = failure.next_try(&self.seen.seed(0), past_margin);
+        let last_chance = self.seen.alarm().map(|alarm| before(alarm, LAST_CHANCE));
+        let last_chance = last_chance.filter(|time| failure.last < *time);
+        let is_sent = failure.reason != Reason::InvalidSpec;
+        by_ladder.into_iter().chain(last_chance.filter(|_| is_sent)).min()
+    }
+
+    fn failed(&self, failure: &Failure, ready: Option<Ready>) -> Step {
+        self.waiting(failure, ready, true)
+    }
+
+    /// What is told while a failure stands.
+    fn waiting(&self, failure: &Failure, ready: Option<Ready>, is_new: bool) -> Step {
+        let alarm = self.seen.alarm();
+        let is_in_danger = alarm.is_none_or(|alarm| alarm <= self.now);
+        let keeps = !is_in_danger && !self.is_plan_changed() && self.seen.past.synced.is_some();
+        let stands = self.seen.past.ready.filter(|ready| !ready.is_ready());
+        let ready = match ready {
+            Some(ready) => ready,
+            None if keeps => self.kept_ready(),
+            None => stands.filter(|_| !is_new).unwrap_or(Ready::NoData),
+        };
+        let next = self.next_try(failure);
+        let flips = alarm.filter(|alarm| ready.is_ready() && *alarm > self.now);
+        let wake = [next, flips, failure.next_look(self.now)].into_iter().flatten().min();
+        let verdict = Verdict {
+            ready,
+            refreshing: Refreshing::Failed(failure.reason),
+            has_synced: false,
+            failure: Some(failure.clone()),
+            next,
+        };
+        settle(self.seen, verdict, &[Announcement::Failed(failure.reason)], is_new, wake)
+    }
+
+    fn is_urgent(&self) -> bool {
+        self.seen.past.synced.is_none() || self.seen.alarm().is_none_or(|alarm| alarm <= self.now)
+    }
+
+    fn is_changed(&self) -> bool {
+        let version = &self.seen.object.version;
+        self.seen.past.synced.as_ref().is_none_or(|synced| synced.version != *version)
+    }
+}
+
+/// Says what is to be said, writes the status if it is news, and waits.
+fn settle(
+    seen: &Seen,
+    verdict: Verdict,
+    said: &[Announcement],
+    is_new: bool,
+    wake: Option<Timestamp>,
+) -> Step {
+    if let Some(next) = said.iter().find(|it| !is_announced(seen, **it)) {
+        return Step::Announce(*next);
+    }
+    let is_other = seen.past.ready != Some(verdict.ready)
+        || seen.past.refreshing != Some(verdict.refreshing);
+    if !seen.pass.has_reported && (verdict.has_synced || is_new || is_other) {
+        return Step::WriteStatus(Box::new(verdict));
+    }
+    wake.map_or(Step::Never, Step::WakeAt)
+}
+
+fn is_announced(seen: &Seen, announcement: Announcement) -> bool {
+    seen.past.announced.contains(&announcement) || seen.pass.announced.contains(&announcement)
+}
+
+/// How long a target of somebody else's is left alone.
+const CONFLICT: SignedDuration = SignedDuration::from_mins(30);
+const RETRY_WRITE: SignedDuration = SignedDuration::from_secs(5);
+/// How long before the danger a failing renewal is tried once more.
+const LAST_CHANCE: SignedDuration = SignedDuration::from_secs(20);
+/// No interval polls more often.
+const SHORTEST: SignedDuration = SignedDuration::from_secs(1);

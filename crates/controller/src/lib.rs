@@ -1,0 +1,24 @@
+//! The controller that keeps the Secrets of ExternalSecrets fresh.
+pub mod schedule;
+pub mod failure;
+pub mod window;
+pub mod seen;
+pub mod decide;
+pub mod status;
+pub mod schema;
+pub mod object;
+pub mod world;
+pub mod planner;
+pub mod api_error;
+pub mod identity;
+pub mod permits;
+pub mod events;
+pub mod state;
+pub mod scope;
+pub mod metrics;
+pub mod reconcile;
+pub mod watch;
+pub mod settings;
+pub mod args;
+pub mod probes;
+pub mod run;

@@ -1,0 +1,47 @@
+//! The binary `rolecall-controller`.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use rolecall_controller::args::{Args, Work, without_ignored};
+use rolecall_controller::{run, schema};
+use tracing_subscriber::EnvFilter;
+
+fn main() -> ExitCode {
+    let words = std::env::args_os().map(|word| word.to_string_lossy().into_owned());
+    let (words, ignored) = without_ignored(words);
+    let args = Args::parse_from(words);
+    let done = match args.command {
+        Some(Work::Crds) => crds(),
+        None => control(args.run, &ignored),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Nobody reads it when stderr is closed.
+            drop(writeln!(std::io::stderr(), "rolecall-controller: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn crds() -> anyhow::Result<()> {
+    let text = schema::crds_yaml()?;
+    std::io::stdout().write_all(text.as_bytes())?;
+    Ok(())
+}
+
+fn control(args: rolecall_controller::args::RunArgs, ignored: &[&str]) -> anyhow::Result<()> {
+    let filter = EnvFilter::try_new(format!("warn,rolecall_controller={}", args.loglevel))?;
+    tracing_subscriber::fmt().json().flatten_event(true).with_env_filter(filter).with_writer(std::io::stderr).init();
+    if !ignored.is_empty() {
+        tracing::info!(flags = ignored.join(" "), "flags without a meaning here are ignored");
+    }
+    // One provider of cryptography for every client.
+    rustls::crypto::aws_lc_rs::default_provider()
+        .install_default()
+        .map_err(|_| anyhow::anyhow!("there are two providers of cryptography"))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(run::run(args))
+}

@@ -1,0 +1,91 @@
+//! What is served: metrics, and whether the controller is alive and ready. No secret, no object's
+//! text.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use tokio_util::sync::CancellationToken;
+
+use crate::reconcile::Reconciler;
+
+/// What the servers look at.
+#[derive(Clone, Debug)]
+pub struct Served {
+    /// The state of everything.
+    pub reconciler: Arc<Reconciler>,
+    /// Whether every watch has told what there is.
+    pub is_ready: Arc<AtomicBool>,
+}
+
+/// Serves `/metrics` until the end.
+///
+/// # Errors
+///
+/// When the address cannot be listened at.
+pub async fn metrics(
+    address: SocketAddr,
+    served: Served,
+    end: CancellationToken,
+) -> std::io::Result<()> {
+    serve(address, Router::new().route("/metrics", get(metrics_text)).with_state(served), end).await
+}
+
+/// Serves `/healthz` and `/readyz` until the end.
+///
+/// # Errors
+///
+/// When the address cannot be listened at.
+pub async fn probes(
+    address: SocketAddr,
+    served: Served,
+    end: CancellationToken,
+) -> std::io::Result<()> {
+    let router = Router::new().route("/healthz", get(health)).route("/readyz", get(readiness));
+    serve(address, router.with_state(served), end).await
+}
+
+async fn serve(
+    address: SocketAddr,
+    router: Router,
+    end: CancellationToken,
+) -> std::io::Result<()> {
+    let listener = tokio::net::TcpListener::bind(address).await?;
+    tracing::debug!(address = %listener.local_addr()?, "listening");
+    axum::serve(listener, router).with_graceful_shutdown(end.cancelled_owned()).await
+}
+
+async fn metrics_text(State(served): State<Served>) -> Response {
+    let on = &served.reconciler;
+    let text = on.metrics.text(&on.states, on.events.dropped(), on.clock.now());
+    match text {
+        Ok(text) => ([("content-type", "text/plain; version=0.0.4")], text).into_response(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+/// The scheduler moves: what AWS does is no reason to restart a pod.
+async fn health(State(served): State<Served>) -> Response {
+    let on = &served.reconciler;
+    let lag = on.metrics.queue_lag(on.clock.now());
+    if lag < MOST_LAG {
+        return "ok".into_response();
+    }
+    let text = format!("the object that has waited longest is overdue by {lag:.0} s");
+    (StatusCode::SERVICE_UNAVAILABLE, text).into_response()
+}
+
+async fn readiness(State(served): State<Served>) -> Response {
+    if served.is_ready.load(Ordering::Relaxed) {
+        return "ok".into_response();
+    }
+    (StatusCode::SERVICE_UNAVAILABLE, "the watches have not told yet what there is").into_response()
+}
+
+/// For how long an object may be overdue before the scheduler counts as stuck.
+const MOST_LAG: f64 = 300.0;

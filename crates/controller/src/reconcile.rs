@@ -1,0 +1,277 @@
+//! One pass over one object: decide, do, look, until there is only to wait.
+
+mod inputs;
+mod mint;
+mod report;
+mod secret;
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use kube::api::{Api, DynamicObject, Patch, PatchParams};
+use kube::runtime::controller::Action;
+use rolecall_engine::grant::ExternalSecret;
+use rolecall_engine::mint::Minter;
+use rolecall_engine::ports::Clock;
+use rolecall_engine::render::Renderer;
+use serde_json::json;
+
+use crate::api_error::{ApiProblem, problem_of};
+use crate::decide::{Step, decide};
+use crate::events::Events;
+use crate::failure::{Failure, Reason};
+use crate::identity::ClusterSource;
+use crate::metrics::Metrics;
+use crate::object::{self, FINALIZER, Key, Scope, external_secrets};
+use crate::permits::Permits;
+use crate::planner::{Planned, Planner};
+use crate::scope::Classes;
+use crate::seen::{Inputs, Pass, PassFailure, Ready, Rules, Seen, Target, Wanted};
+use crate::state::{State, States};
+use crate::status::{ServedStatus, past_of};
+use crate::world::World;
+
+/// What every pass shares.
+pub struct Reconciler {
+    /// The API server.
+    pub client: kube::Client,
+    /// What the watches have told.
+    pub world: Arc<World>,
+    /// From generators to plans.
+    pub planner: Planner,
+    /// Who asks.
+    pub source: Arc<ClusterSource>,
+    /// Runs plans.
+    pub minter: Minter,
+    /// The wall clock.
+    pub clock: Arc<dyn Clock>,
+    /// How decisions are made.
+    pub rules: Rules,
+    /// What the API server knows of `status`.
+    pub served: ServedStatus,
+    /// Which objects are served, by the class of the store that they name.
+    pub classes: Classes,
+    /// Calls of AWS.
+    pub calls: Permits,
+    /// Requests to the API server.
+    pub requests: Permits,
+    /// Events.
+    pub events: Events,
+    /// Counters.
+    pub metrics: Arc<Metrics>,
+    /// What is kept of each object.
+    pub states: Arc<States>,
+    /// Whether labels and annotations of an object without a template go to its Secret.
+    pub copies_metadata: bool,
+}
+
+impl fmt::Debug for Reconciler {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reconciler").field("rules", &self.rules).finish_non_exhaustive()
+    }
+}
+
+impl Reconciler {
+    /// Runs a pass, and says when the next one is.
+    ///
+    /// # Cancellation
+    ///
+    /// What was minted and not written yet is lost; the next pass mints again.
+    pub async fn reconcile(&self, object: Arc<DynamicObject>) -> Action {
+        let key = Key::of(&object.metadata);
+        let timer = self.metrics.pass_begins(&key);
+        let mut run = match self.begin(key, object).await {
+            Ok(run) => run,
+            Err(wait) => return Action::requeue(wait),
+        };
+        let action = run.run().await;
+        let failed = run.seen.pass.failure.as_ref().map(|it| it.failure.reason);
+        timer.ends(failed);
+        let kept = run.state;
+        if matches!(run.seen.wanted, Wanted::OutOfScope | Wanted::Mixed) {
+            self.metrics.out_of_scope(&run.key, true);
+        } else {
+            self.metrics.out_of_scope(&run.key, false);
+        }
+        self.states.put(&run.key, kept);
+        action
+    }
+
+    /// Looks at the object itself, and at the store that it names.
+    async fn begin(&self, key: Key, object: Arc<DynamicObject>) -> Result<Run<'_>, Duration> {
+        let facts = object::facts(&object);
+        let wrapped = |name: &str| self.world.wrapped_kind(name);
+        let mut scope = object::scope_of(&object, wrapped);
+        if scope != Scope::Foreign {
+            let now = self.clock.now();
+            let named = object::store_of(&object);
+            let is_served = self.classes.serves(&self.client, &key, named, now).await;
+            match is_served {
+                Some(true) => {}
+                Some(false) => scope = Scope::Foreign,
+                None => return Err(Duration::from_secs(5)),
+            }
+        }
+        let (wanted, asked) = match scope {
+            Scope::Foreign => (Wanted::OutOfScope, None),
+            Scope::Mixed => (Wanted::Mixed, None),
+            Scope::Ours => object::read(&object::document(&object)),
+        };
+        let now = self.clock.now();
+        let status = object.data.get("status").filter(|status| !status.is_null());
+        let mut state = self.states.get(&key, &facts.uid).unwrap_or_else(|| {
+            let mut past = past_of(status, facts.generation);
+            past.seen_since = Some(now);
+            let binding = status.and_then(|it| it.pointer("/binding/name")?.as_str());
+            State {
+                uid: facts.uid.clone(),
+                past,
+                status: status.cloned(),
+                binding: binding.filter(|name| !name.is_empty()).map(str::to_owned),
+                ..State::default()
+            }
+        });
+        if state.generation != facts.generation {
+            state.past.announced.clear();
+            state.generation = facts.generation;
+        }
+        let seen = Seen {
+            object: facts,
+            wanted,
+            target: Target::Unread,
+            orphans: Vec::new(),
+            inputs: Inputs::Unread,
+            past: state.past.clone(),
+            pass: Pass::new(now),
+            rules: self.rules,
+        };
+        Ok(Run {
+            on: self,
+            key,
+            object,
+            asked: asked.map(Arc::new),
+            planned: None,
+            renderer: None,
+            used: BTreeSet::new(),
+            seen,
+            state,
+        })
+    }
+}
+
+/// A pass that runs.
+struct Run<'a> {
+    on: &'a Reconciler,
+    key: Key,
+    object: Arc<DynamicObject>,
+    asked: Option<Arc<ExternalSecret>>,
+    planned: Option<Planned>,
+    renderer: Option<Renderer>,
+    used: BTreeSet<crate::world::Input>,
+    seen: Seen,
+    state: State,
+}
+
+impl Run<'_> {
+    async fn run(&mut self) -> Action {
+        for _ in 0..MOST_STEPS {
+            let step = decide(&self.seen, self.on.clock.now());
+            tracing::trace!(object = %self.key, ?step, "step");
+            match step {
+                Step::Never => return Action::await_change(),
+                Step::WakeAt(time) => {
+                    self.on.metrics.wakes_at(&self.key, Some(time));
+                    return Action::requeue(self.until(time));
+                }
+                step => self.act(step).await,
+            }
+            self.state.past = self.seen.past.clone();
+        }
+        // No table of ours leads here; if one did, the object is looked at again in a while.
+        tracing::error!(object = %self.key, "a pass does not come to an end");
+        Action::requeue(Duration::from_secs(60))
+    }
+
+    fn until(&self, time: Timestamp) -> Duration {
+        let wait = time.duration_since(self.on.clock.now());
+        // Never at once, or a fault of a table would burn a core.
+        Duration::try_from(wait).unwrap_or_default().max(Duration::from_millis(20))
+    }
+
+    async fn act(&mut self, step: Step) {
+        match step {
+            Step::AddFinalizer => self.set_finalizer(true).await,
+            Step::RemoveFinalizer => self.set_finalizer(false).await,
+            Step::DeleteSecret => self.delete_secret().await,
+            Step::DeleteOrphans => self.delete_orphans().await,
+            Step::ReadTarget => self.read_target().await,
+            Step::ReadInputs => self.read_inputs().await,
+            Step::Mint { is_urgent } => self.mint(is_urgent).await,
+            Step::Apply { write, keeps_data } => self.apply(write, keeps_data).await,
+            Step::WipeForeign => self.wipe().await,
+            Step::WriteStatus(verdict) => self.write_status(&verdict).await,
+            Step::Announce(what) => self.announce(what),
+            Step::WakeAt(_) | Step::Never => {}
+        }
+    }
+
+    fn objects(&self) -> Api<DynamicObject> {
+        let kind = external_secrets();
+        Api::namespaced_with(self.on.client.clone(), &self.key.namespace, &kind)
+    }
+
+    async fn set_finalizer(&mut self, wanted: bool) {
+        let mut finalizers = self.object.metadata.finalizers.clone().unwrap_or_default();
+        finalizers.retain(|it| it != FINALIZER);
+        if wanted {
+            finalizers.push(FINALIZER.to_owned());
+        }
+        // The version stands guard: whoever else changed the list meanwhile is not overwritten.
+        let patch = json!({"metadata": {
+            "resourceVersion": self.object.metadata.resource_version,
+            "finalizers": finalizers,
+        }});
+        let parameters = PatchParams { field_manager: Some(MANAGER.to_owned()), ..Default::default() };
+        let patched = self.objects().patch(&self.key.name, &parameters, &Patch::Merge(&patch)).await;
+        match patched {
+            Ok(object) => {
+                self.object = Arc::new(object);
+                self.seen.object.has_finalizer = wanted;
+            }
+            Err(error) => match problem_of(&error) {
+                ApiProblem::NotFound => self.seen.object.has_finalizer = false,
+                problem => self.fail_write(&problem, "the finalizer"),
+            },
+        }
+    }
+
+    /// A request to the API server that failed.
+    fn fail_write(&mut self, problem: &ApiProblem, what: &str) {
+        let now = self.on.clock.now();
+        let message = format!("could not write {what}: {problem}");
+        let (reason, ready) = match problem {
+            ApiProblem::Invalid(_) => (Reason::InvalidSpec, Some(Ready::NotWritten)),
+            ApiProblem::Forbidden => (Reason::AccessDenied, Some(Ready::NotWritten)),
+            ApiProblem::NotFound | ApiProblem::Conflict | ApiProblem::Unavailable => {
+                (Reason::Unavailable, None)
+            }
+        };
+        self.fail(Failure::new(reason, "kubernetes", message, now), ready);
+    }
+
+    /// Notes what failed in this pass, with how often it did so before.
+    fn fail(&mut self, mut failure: Failure, ready: Option<Ready>) {
+        failure.asking = Some(self.seen.asking());
+        let failure = failure.after(self.seen.past.failure.as_ref());
+        self.on.metrics.failed(failure.reason);
+        self.seen.pass.failure = Some(PassFailure { failure, ready });
+    }
+}
+
+/// A pass has a dozen steps at most.
+const MOST_STEPS: usize = 40;
+/// Who writes what is no Secret and no status.
+const MANAGER: &str = "rolecall-controller";

@@ -1,0 +1,119 @@
+//! Telling what was done: the status, Events, and one line of the log for each refresh.
+
+use kube::Resource;
+use kube::api::{Patch, PatchParams};
+use serde_json::json;
+
+use super::Run;
+use crate::api_error::{ApiProblem, problem_of};
+use crate::decide::Verdict;
+use crate::object::external_secrets;
+use crate::seen::{Announcement, Synced};
+use crate::status::Report;
+
+impl Run<'_> {
+    pub(super) async fn write_status(&mut self, verdict: &Verdict) {
+        self.seen.pass.has_reported = true;
+        let now = self.on.clock.now();
+        let asking = self.seen.asking();
+        let past = &mut self.seen.past;
+        if verdict.has_synced {
+            past.synced = Some(Synced {
+                at: self.seen.pass.started,
+                version: self.seen.object.version.clone(),
+            });
+        }
+        past.failure.clone_from(&verdict.failure);
+        if let Some(failure) = &mut past.failure
+            && failure.asking.is_none()
+        {
+            failure.asking = Some(asking);
+        }
+        let before = (past.ready, past.refreshing);
+        past.ready = Some(verdict.ready);
+        past.refreshing = Some(verdict.refreshing);
+        let report = Report {
+            verdict,
+            past,
+            generation: self.seen.object.generation,
+            binding: self.state.binding.as_deref(),
+            before: self.state.status.as_ref(),
+            now,
+        };
+        let status = report.status(&self.on.served);
+        let body = json!({
+            "apiVersion": "external-secrets.io/v1",
+            "kind": "ExternalSecret",
+            "metadata": {"name": self.key.name, "namespace": self.key.namespace},
+            "status": status,
+        });
+        let parameters = PatchParams::apply(STATUS_MANAGER).force();
+        let permit = self.on.requests.acquire(true).await;
+        let written =
+            self.objects().patch_status(&self.key.name, &parameters, &Patch::Apply(&body)).await;
+        drop(permit);
+        self.log(verdict);
+        match written {
+            Ok(_) => self.state.status = Some(status),
+            Err(error) => {
+                let problem = problem_of(&error);
+                // The next pass tells it again.
+                (self.seen.past.ready, self.seen.past.refreshing) = before;
+                if problem != ApiProblem::NotFound {
+                    tracing::warn!(object = %self.key, %problem, "the status could not be written");
+                }
+            }
+        }
+    }
+
+    pub(super) fn announce(&mut self, what: Announcement) {
+        let failure = self.seen.pass.failure.as_ref().map(|it| &it.failure);
+        let of_inputs = match &self.seen.inputs {
+            crate::seen::Inputs::Failed(failure) => Some(failure),
+            _ => None,
+        };
+        let failure = failure.or(of_inputs).or(self.seen.past.failure.as_ref());
+        let reference = self.object.object_ref(&external_secrets());
+        self.on.events.say(reference, what, failure);
+        if what.is_once() {
+            if let Announcement::Failed(_) = what {
+                self.seen.past.announced.retain(|it| !matches!(it, Announcement::Failed(_)));
+            }
+            self.seen.past.announced.insert(what);
+        } else {
+            self.seen.pass.announced.insert(what);
+        }
+    }
+
+    /// One line for each refresh.
+    fn log(&self, verdict: &Verdict) {
+        let expires = self.seen.ends().map(|time| time.to_string());
+        let next = verdict.next.map(|time| time.to_string());
+        let minted = self.seen.pass.has_minted;
+        match &verdict.failure {
+            None => tracing::info!(
+                namespace = %self.key.namespace,
+                name = %self.key.name,
+                ready = verdict.ready.is_ready(),
+                minted,
+                expires,
+                next,
+                "refreshed"
+            ),
+            Some(failure) => tracing::warn!(
+                namespace = %self.key.namespace,
+                name = %self.key.name,
+                ready = verdict.ready.is_ready(),
+                reason = verdict.refreshing.reason(),
+                code = failure.code,
+                attempts = failure.attempts,
+                message_of_status = failure.message,
+                expires,
+                next,
+                "not refreshed"
+            ),
+        }
+    }
+}
+
+const STATUS_MANAGER: &str = "rolecall/status";

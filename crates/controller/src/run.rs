@@ -1,0 +1,217 @@
+//! The controller as a whole: from flags to the loop, and to an end that joins what it started.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use futures_util::{FutureExt as _, StreamExt as _, stream};
+use kube::runtime::applier;
+use kube::runtime::controller::{Action, Config};
+use rolecall_aws::AwsClient;
+use rolecall_engine::mint::Minter;
+use rolecall_engine::ports::{Clock, Source};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::args::{GRACE, RunArgs};
+use crate::events::Events;
+use crate::identity::ClusterSource;
+use crate::metrics::Metrics;
+use crate::permits::Permits;
+use crate::planner::Planner;
+use crate::probes::{self, Served};
+use crate::reconcile::Reconciler;
+use crate::scope::{Classes, DEFAULT};
+use crate::seen::Rules;
+use crate::settings::{Settings, SystemClock};
+use crate::state::States;
+use crate::status::ServedStatus;
+use crate::watch::{Stores, Trigger, Triggers, Watching, start};
+
+/// Controls until a signal says to end.
+///
+/// # Errors
+///
+/// When the environment cannot be used, there is no API server, or an address cannot be listened at.
+pub async fn run(args: RunArgs) -> anyhow::Result<()> {
+    let settings = Settings::read(args.allow_http)
+        .map_err(|found| anyhow::anyhow!("the environment cannot be used\n{found}"))?;
+    let config = kube::Config::infer().await.context(NO_CLUSTER)?;
+    let client = kube::Client::try_from(config).context("cannot make a client of the API server")?;
+    let served = served_status(&client).await?;
+    let stores = Stores::new();
+    let world = Arc::clone(&stores.world);
+    let (sender, receiver) = mpsc::unbounded_channel();
+    let (events, event_work) = Events::new(client.clone());
+    let metrics = Metrics::new(args.metrics_per_object).context("cannot make the metrics")?;
+    let metrics = Arc::new(metrics);
+    let states = Arc::new(States::default());
+    let reconciler = reconciler(&args, settings, Parts {
+        client: client.clone(),
+        world: Arc::clone(&world),
+        served,
+        events,
+        metrics: Arc::clone(&metrics),
+        states: Arc::clone(&states),
+    });
+    let reconciler = Arc::new(reconciler);
+    let watching = Watching {
+        client,
+        namespace: args.namespace.clone(),
+        world: Arc::clone(&world),
+        states,
+        metrics,
+        triggers: Triggers(sender),
+    };
+    let end = CancellationToken::new();
+    let is_ready = Arc::new(AtomicBool::new(false));
+    let watched = Served { reconciler: Arc::clone(&reconciler), is_ready: Arc::clone(&is_ready) };
+    let mut servers = tokio::task::JoinSet::new();
+    servers.spawn(probes::metrics(args.metrics_addr, watched.clone(), end.clone()));
+    servers.spawn(probes::probes(args.live_addr, watched, end.clone()));
+    let event_work = tokio::spawn(event_work);
+    let (watches, ready) = start(&watching, stores);
+    let mut signals = Signals::listen()?;
+    tokio::select! {
+        () = ready => {}
+        () = signals.next() => end.cancel(),
+        Some(ended) = servers.join_next() => {
+            ended.context("a server ended")?.context("cannot listen")?;
+        }
+    }
+    is_ready.store(true, Ordering::Relaxed);
+    tracing::info!(objects = world.objects.len(), "the watches have told what there is");
+    let passes = control(Arc::clone(&reconciler), &world, receiver, end.clone());
+    let mut passes = std::pin::pin!(passes);
+    tokio::select! {
+        () = &mut passes => {}
+        () = signals.next() => {
+            tracing::info!("ending: passes that run are waited for");
+            end.cancel();
+            if tokio::time::timeout(GRACE, &mut passes).await.is_err() {
+                tracing::warn!("some passes did not end in time");
+            }
+        }
+        Some(ended) = servers.join_next() => {
+            ended.context("a server ended")?.context("cannot listen")?;
+        }
+    }
+    for watch in watches {
+        watch.abort();
+    }
+    reconciler.minter.drain().await;
+    event_work.abort();
+    Ok(())
+}
+
+struct Parts {
+    client: kube::Client,
+    world: Arc<crate::world::World>,
+    served: ServedStatus,
+    events: Events,
+    metrics: Arc<Metrics>,
+    states: Arc<States>,
+}
+
+fn reconciler(args: &RunArgs, settings: Settings, parts: Parts) -> Reconciler {
+    let Settings { network, region, dialect, ambient, machine } = settings;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let source =
+        Arc::new(ClusterSource::new(parts.client.clone(), machine, Arc::clone(&clock)));
+    let aws = Arc::new(AwsClient::new(network, Arc::clone(&clock)));
+    let asked: Arc<dyn Source> = Arc::clone(&source) as Arc<dyn Source>;
+    Reconciler {
+        client: parts.client,
+        world: parts.world,
+        planner: Planner { ambient, ambient_identity: args.ambient_identity, region, dialect },
+        minter: Minter::new(asked, aws, Arc::clone(&clock)),
+        source,
+        clock,
+        rules: Rules {
+            alarm_margin: args.alarm_margin,
+            is_beside_another: args.controller_class != DEFAULT,
+        },
+        served: parts.served,
+        classes: Classes::new(&args.controller_class, args.store_requeue_interval),
+        calls: Permits::new(CALLS),
+        requests: Permits::new(REQUESTS),
+        events: parts.events,
+        metrics: parts.metrics,
+        states: parts.states,
+        copies_metadata: args.copy_metadata,
+    }
+}
+
+/// Runs a pass for every trigger, one at a time for each object, until the end.
+async fn control(
+    reconciler: Arc<Reconciler>,
+    world: &crate::world::World,
+    receiver: mpsc::UnboundedReceiver<Trigger>,
+    end: CancellationToken,
+) {
+    let triggers = stream::unfold(receiver, |mut receiver| async move {
+        receiver.recv().await.map(|trigger| (Ok::<_, Infallible>(trigger), receiver))
+    });
+    let triggers = triggers.take_until(end.cancelled_owned().boxed());
+    let passes = applier(
+        |object, on: Arc<Reconciler>| {
+            Box::pin(async move { Ok::<_, Infallible>(on.reconcile(object).await) })
+        },
+        |_, _, _| Action::requeue(Duration::from_secs(60)),
+        reconciler,
+        world.objects.clone(),
+        Box::pin(triggers),
+        Config::default(),
+    );
+    // An object that is gone by the time of its pass is no fault.
+    passes.for_each(|_| std::future::ready(())).await;
+}
+
+/// What the API server knows of `status`: an apply that names another field is refused whole.
+async fn served_status(client: &kube::Client) -> anyhow::Result<ServedStatus> {
+    let request = http::Request::get("/openapi/v3/apis/external-secrets.io/v1").body(Vec::new());
+    let document: serde_json::Value =
+        client.request(request.context("cannot ask for the schema")?).await.map_err(|error| {
+            let problem = crate::api_error::problem_of(&error);
+            anyhow::anyhow!(
+                "the API server does not tell what an ExternalSecret is ({problem}): install the CRDs \
+                 with rolecall-controller crds | kubectl apply --server-side -f -"
+            )
+        })?;
+    let served = ServedStatus::read(&document).context("the API server has no ExternalSecret v1")?;
+    if served != ServedStatus::ours() {
+        tracing::warn!("the CRD of ExternalSecret is not rolecall's: some of the status is left out");
+    }
+    Ok(served)
+}
+
+struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn listen() -> anyhow::Result<Self> {
+        let listen = |kind| signal(kind).context("cannot wait for signals");
+        Ok(Self {
+            interrupt: listen(SignalKind::interrupt())?,
+            terminate: listen(SignalKind::terminate())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+const NO_CLUSTER: &str = "there is no cluster: run it in a pod, or set KUBECONFIG";
+/// Calls of AWS that are in the air at once.
+const CALLS: usize = 64;
+/// Requests to the API server that are in the air at once.
+const REQUESTS: usize = 64;

@@ -1,0 +1,83 @@
+//! Which objects are served: by the class of the store that they name, as ESO does.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use jiff::{SignedDuration, Timestamp};
+use kube::api::{Api, DynamicObject};
+use kube::core::{ApiResource, GroupVersionKind};
+use serde_json::Value;
+
+use crate::api_error::{ApiProblem, problem_of};
+use crate::object::Key;
+
+/// The class that is served, and the classes of stores as they were read.
+#[derive(Debug)]
+pub struct Classes {
+    ours: String,
+    keep: SignedDuration,
+    // A std mutex: held for map operations only, never across an await.
+    read: Mutex<HashMap<(String, Key), (Option<String>, Timestamp)>>,
+}
+
+impl Classes {
+    /// Serves `ours`; a store is read again after `keep`.
+    pub fn new(ours: &str, keep: SignedDuration) -> Self {
+        Self { ours: ours.to_owned(), keep, read: Mutex::default() }
+    }
+
+    /// Whether an object that names this store is served; nothing where the store cannot be read.
+    ///
+    /// A store of another class is another controller's. With a class of our own, only objects that
+    /// name a store of that class are ours.
+    pub async fn serves(
+        &self,
+        client: &kube::Client,
+        object: &Key,
+        store: Option<(String, String)>,
+        now: Timestamp,
+    ) -> Option<bool> {
+        let Some((kind, name)) = store else { return Some(self.ours == DEFAULT) };
+        let namespace = if kind == "SecretStore" { object.namespace.as_str() } else { "" };
+        let key = (kind, Key::new(namespace, &name));
+        let known = self.read.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
+        let class = match known {
+            Some((class, until)) if until > now => class,
+            _ => {
+                let class = class_of(client, &key.0, &key.1).await?;
+                let until = now.checked_add(self.keep).unwrap_or(now);
+                let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+                read.insert(key, (class.clone(), until));
+                class
+            }
+        };
+        Some(match class {
+            Some(class) => class == self.ours,
+            // A store that is missing, or names no class, does not skip.
+            None => self.ours == DEFAULT,
+        })
+    }
+}
+
+/// The class of a store; none where it names none or is not there.
+async fn class_of(client: &kube::Client, kind: &str, key: &Key) -> Option<Option<String>> {
+    let kind = ApiResource::from_gvk(&GroupVersionKind::gvk("external-secrets.io", "v1", kind));
+    let api: Api<DynamicObject> = if key.namespace.is_empty() {
+        Api::all_with(client.clone(), &kind)
+    } else {
+        Api::namespaced_with(client.clone(), &key.namespace, &kind)
+    };
+    match api.get(&key.name).await {
+        Ok(store) => {
+            let class = store.data.pointer("/spec/controller").and_then(Value::as_str);
+            Some(class.filter(|class| !class.is_empty()).map(str::to_owned))
+        }
+        Err(error) => match problem_of(&error) {
+            ApiProblem::NotFound => Some(None),
+            _ => None,
+        },
+    }
+}
+
+/// The class of a controller that is alone.
+pub const DEFAULT: &str = "default";

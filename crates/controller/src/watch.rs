@@ -1,0 +1,328 @@
+//! The watches, and what each change of the cluster starts.
+
+use std::collections::{HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+
+use futures_util::{Stream, StreamExt};
+use k8s_openapi::api::core::v1::{Secret, ServiceAccount};
+use kube::api::{Api, DynamicObject, PartialObjectMeta};
+use kube::runtime::reflector::{ObjectRef, Store, reflector, store::Writer};
+use kube::runtime::watcher::{self, Event};
+use kube::runtime::{WatchStreamExt, metadata_watcher, watcher as watch};
+use tokio::sync::mpsc::UnboundedSender;
+
+use crate::metrics::Metrics;
+use crate::object::{Key, external_secrets, generators};
+use crate::state::States;
+use crate::world::{Account, GENERATORS, Input, MANAGED, StoredTarget, World};
+
+/// A request to look at an object.
+pub type Trigger = ObjectRef<DynamicObject>;
+
+/// Where requests to look at objects are put.
+#[derive(Clone, Debug)]
+pub struct Triggers(pub UnboundedSender<Trigger>);
+
+impl Triggers {
+    fn all(&self, keys: impl IntoIterator<Item = Key>) {
+        for key in keys {
+            let reference = ObjectRef::new_with(&key.name, external_secrets());
+            // Nobody listens any more when the controller ends.
+            self.0.send(reference.within(&key.namespace)).ok();
+        }
+    }
+}
+
+/// The stores that the watches fill, and their writers.
+pub struct Stores {
+    /// What is filled.
+    pub world: Arc<World>,
+    objects: Writer<DynamicObject>,
+    generators: Vec<(rolecall_engine::grant::GeneratorKind, Writer<DynamicObject>)>,
+    readers: Vec<Store<DynamicObject>>,
+}
+
+impl Stores {
+    /// Empty stores.
+    pub fn new() -> Self {
+        let writer = |kind| {
+            let writer = Writer::new(kind);
+            (writer.as_reader(), writer)
+        };
+        let (objects, objects_writer) = writer(external_secrets());
+        let mut readers = vec![objects.clone()];
+        let mut by_kind = HashMap::new();
+        let mut writers = Vec::new();
+        for kind in GENERATORS {
+            let (reader, writer) = writer(generators(kind));
+            readers.push(reader.clone());
+            by_kind.insert(kind.as_str(), reader);
+            writers.push((kind, writer));
+        }
+        let world = Arc::new(World::new(objects, by_kind));
+        Self { world, objects: objects_writer, generators: writers, readers }
+    }
+}
+
+impl Default for Stores {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl std::fmt::Debug for Stores {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Stores").finish_non_exhaustive()
+    }
+}
+
+/// What the watches need.
+#[derive(Clone)]
+pub struct Watching {
+    /// The API server.
+    pub client: kube::Client,
+    /// The one namespace that is watched; all of them where empty.
+    pub namespace: String,
+    /// What is filled.
+    pub world: Arc<World>,
+    /// What is told of each object.
+    pub states: Arc<States>,
+    /// Series that go with their object.
+    pub metrics: Arc<Metrics>,
+    /// What changes start.
+    pub triggers: Triggers,
+}
+
+impl std::fmt::Debug for Watching {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Watching").field("namespace", &self.namespace).finish_non_exhaustive()
+    }
+}
+
+/// The watches as futures that never end, and what is ready when each has told what there is.
+pub fn start(
+    watching: &Watching,
+    stores: Stores,
+) -> (Vec<tokio::task::JoinHandle<()>>, impl Future<Output = ()> + Send + 'static) {
+    let Stores { objects, generators: writers, readers, .. } = stores;
+    let mut tasks = vec![tokio::spawn(watching.clone().external_secrets(objects))];
+    for (kind, writer) in writers {
+        tasks.push(tokio::spawn(watching.clone().generators(kind, writer)));
+    }
+    let (told_accounts, accounts) = tokio::sync::oneshot::channel();
+    let (told_targets, targets) = tokio::sync::oneshot::channel();
+    tasks.push(tokio::spawn(watching.clone().accounts(told_accounts)));
+    tasks.push(tokio::spawn(watching.clone().targets(told_targets)));
+    let ready = async move {
+        for reader in readers {
+            // A writer that is gone is a controller that ends.
+            reader.wait_until_ready().await.ok();
+        }
+        accounts.await.ok();
+        targets.await.ok();
+    };
+    (tasks, ready)
+}
+
+impl Watching {
+    fn dynamic(&self, kind: &kube::core::ApiResource, is_cluster_wide: bool) -> Api<DynamicObject> {
+        if self.namespace.is_empty() || is_cluster_wide {
+            Api::all_with(self.client.clone(), kind)
+        } else {
+            Api::namespaced_with(self.client.clone(), &self.namespace, kind)
+        }
+    }
+
+    async fn external_secrets(self, writer: Writer<DynamicObject>) {
+        let api = self.dynamic(&external_secrets(), false);
+        let events = watch(api, watcher::Config::default()).default_backoff();
+        // Who owns which field is of no use here, and half of the object.
+        let events = events.modify(|object| object.metadata.managed_fields = None);
+        let events = reflector(writer, events);
+        let mut known: HashMap<Key, u64> = HashMap::new();
+        let mut listed: HashSet<Key> = HashSet::new();
+        let mut events = std::pin::pin!(logged("externalsecrets", events));
+        while let Some(event) = events.next().await {
+            match event {
+                Event::Init => listed.clear(),
+                Event::InitApply(object) => {
+                    let key = Key::of(&object.metadata);
+                    listed.insert(key.clone());
+                    self.object_changed(key, &object, &mut known);
+                }
+                Event::Apply(object) => {
+                    self.object_changed(Key::of(&object.metadata), &object, &mut known);
+                }
+                Event::Delete(object) => {
+                    let key = Key::of(&object.metadata);
+                    known.remove(&key);
+                    self.object_gone(&key);
+                }
+                Event::InitDone => {
+                    let gone: Vec<Key> =
+                        known.keys().filter(|key| !listed.contains(*key)).cloned().collect();
+                    for key in gone {
+                        known.remove(&key);
+                        self.object_gone(&key);
+                    }
+                }
+            }
+        }
+    }
+
+    /// A status alone starts nothing: it is our own.
+    fn object_changed(&self, key: Key, object: &DynamicObject, known: &mut HashMap<Key, u64>) {
+        let metadata = &object.metadata;
+        let mut hasher = DefaultHasher::new();
+        (&metadata.uid, metadata.generation, &metadata.labels, &metadata.annotations)
+            .hash(&mut hasher);
+        (&metadata.finalizers, metadata.deletion_timestamp.is_some()).hash(&mut hasher);
+        let hash = hasher.finish();
+        if known.insert(key.clone(), hash) != Some(hash) {
+            self.triggers.all([key]);
+        }
+    }
+
+    fn object_gone(&self, key: &Key) {
+        self.states.remove(key);
+        self.metrics.forget(key);
+        self.world.uses(key, std::collections::BTreeSet::new());
+    }
+
+    async fn generators(
+        self,
+        kind: rolecall_engine::grant::GeneratorKind,
+        writer: Writer<DynamicObject>,
+    ) {
+        let is_cluster_wide = kind == rolecall_engine::grant::GeneratorKind::Cluster;
+        let api = self.dynamic(&generators(kind), is_cluster_wide);
+        let events = watch(api, watcher::Config::default()).default_backoff();
+        let events = events.modify(|object| object.metadata.managed_fields = None);
+        let events = reflector(writer, events);
+        let mut events = std::pin::pin!(logged(kind.as_str(), events));
+        while let Some(event) = events.next().await {
+            let (Event::InitApply(object) | Event::Apply(object) | Event::Delete(object)) = event
+            else {
+                continue;
+            };
+            let input = Input::Generator(kind.as_str(), Key::of(&object.metadata));
+            self.triggers.all(self.world.users_of(&input));
+        }
+    }
+
+    async fn accounts(self, told: tokio::sync::oneshot::Sender<()>) {
+        let api: Api<ServiceAccount> = self.namespaced();
+        let events = metadata_watcher(api, watcher::Config::default()).default_backoff();
+        let mut told = Some(told);
+        let mut events = std::pin::pin!(logged("serviceaccounts", events));
+        while let Some(event) = events.next().await {
+            match event {
+                Event::InitApply(account) | Event::Apply(account) => {
+                    self.account_changed(&account, true);
+                }
+                Event::Delete(account) => self.account_changed(&account, false),
+                Event::InitDone => {
+                        told.take().map(|told| told.send(()));
+                    },
+                Event::Init => {}
+            }
+        }
+    }
+
+    fn account_changed(&self, account: &PartialObjectMeta<ServiceAccount>, is_there: bool) {
+        let key = Key::of(&account.metadata);
+        let annotation = |name: &str| account.metadata.annotations.as_ref()?.get(name).cloned();
+        let facts = is_there.then(|| Account {
+            uid: account.metadata.uid.clone().unwrap_or_default(),
+            role: annotation("eks.amazonaws.com/role-arn"),
+            audience: annotation("eks.amazonaws.com/audience"),
+        });
+        if self.world.put_account(&key, facts) {
+            self.triggers.all(self.world.users_of(&Input::Account(key)));
+        }
+    }
+
+    async fn targets(self, told: tokio::sync::oneshot::Sender<()>) {
+        let api: Api<Secret> = self.namespaced();
+        let only_ours = watcher::Config::default().labels(&format!("{MANAGED}=true"));
+        let events = watch(api, only_ours).default_backoff();
+        let mut told = Some(told);
+        let mut listed: HashSet<Key> = HashSet::new();
+        let mut events = std::pin::pin!(logged("secrets", events));
+        while let Some(event) = events.next().await {
+            match event {
+                Event::Init => listed.clear(),
+                Event::InitApply(secret) => {
+                    listed.insert(Key::of(&secret.metadata));
+                    self.target_changed(&secret, true);
+                }
+                Event::Apply(secret) => self.target_changed(&secret, true),
+                Event::Delete(secret) => self.target_changed(&secret, false),
+                Event::InitDone => {
+                    for key in self.world.keep_targets(&listed) {
+                        self.triggers.all(self.world.users_of(&Input::Target(key)));
+                    }
+                    {
+                        told.take().map(|told| told.send(()));
+                    };
+                }
+            }
+        }
+    }
+
+    fn target_changed(&self, secret: &Secret, is_there: bool) {
+        let key = Key::of(&secret.metadata);
+        let stored = is_there.then(|| StoredTarget::of(secret));
+        let version = secret.metadata.resource_version.clone().unwrap_or_default();
+        if !self.world.put_target(&key, stored) {
+            return;
+        }
+        let users = self.world.users_of(&Input::Target(key));
+        // What an object wrote itself is no news to it.
+        self.triggers.all(users.into_iter().filter(|user| !self.states.wrote(user, &version)));
+    }
+
+    fn namespaced<K>(&self) -> Api<K>
+    where
+        K: kube::Resource<DynamicType = (), Scope = kube::core::NamespaceResourceScope>,
+    {
+        if self.namespace.is_empty() {
+            Api::all(self.client.clone())
+        } else {
+            Api::namespaced(self.client.clone(), &self.namespace)
+        }
+    }
+}
+
+/// A stream whose failures are logged and waited out.
+fn logged<K>(
+    what: &'static str,
+    events: impl Stream<Item = watcher::Result<Event<K>>> + Send,
+) -> impl Stream<Item = Event<K>> + Send
+where
+    K: Send,
+{
+    let mut is_failing = false;
+    events
+        .inspect(move |event| {
+            // Once for each outage.
+            let was_failing = std::mem::replace(&mut is_failing, event.is_err());
+            if let (false, Err(error)) = (was_failing, event) {
+                let problem = watch_problem(error);
+                tracing::warn!(what, problem, "a watch is interrupted and begins anew");
+            }
+        })
+        .filter_map(|event| std::future::ready(event.ok()))
+}
+
+/// Without the words of the API server.
+fn watch_problem(error: &watcher::Error) -> String {
+    match error {
+        watcher::Error::InitialListFailed(error)
+        | watcher::Error::WatchStartFailed(error)
+        | watcher::Error::WatchFailed(error) => crate::api_error::problem_of(error).to_string(),
+        watcher::Error::WatchError(status) => format!("status {}", status.code),
+        watcher::Error::NoResourceVersion => "no resource version".to_owned(),
+    }
+}

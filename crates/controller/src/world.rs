@@ -1,0 +1,278 @@
+//! What is known of the cluster: objects by their watches, and who uses what.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use k8s_openapi::api::core::v1::Secret;
+use kube::api::DynamicObject;
+use kube::runtime::reflector::{ObjectRef, Store};
+use rolecall_engine::grant::GeneratorKind;
+use rolecall_engine::render::{Data, data_hash, field_manager};
+
+use crate::object::{Key, generators};
+use crate::seen::{Owner, TargetFacts};
+
+/// What one object depends on.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Input {
+    /// A generator, by its kind's name.
+    Generator(&'static str, Key),
+    /// A service account.
+    Account(Key),
+    /// The Secret that is written.
+    Target(Key),
+}
+
+/// A service account, in what counts of it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Account {
+    /// `metadata.uid`.
+    pub uid: String,
+    /// The annotation `eks.amazonaws.com/role-arn`.
+    pub role: Option<String>,
+    /// The annotation `eks.amazonaws.com/audience`.
+    pub audience: Option<String>,
+}
+
+/// A Secret with the label `managed`, without its values.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct StoredTarget {
+    /// `metadata.uid`.
+    pub uid: String,
+    /// `metadata.resourceVersion`.
+    pub resource_version: String,
+    is_managed: bool,
+    hash_fits: bool,
+    is_immutable: bool,
+    /// Group and kind, and the name, of its controller.
+    controller: Option<(String, String, String)>,
+    keys: usize,
+    /// How many keys each manager of an ExternalSecret owns.
+    keys_of: Vec<(String, usize)>,
+}
+
+impl StoredTarget {
+    /// Takes what counts out of a Secret.
+    pub fn of(secret: &Secret) -> Self {
+        let metadata = &secret.metadata;
+        let annotation = |name: &str| metadata.annotations.as_ref().and_then(|map| map.get(name));
+        let label = metadata.labels.as_ref().and_then(|map| map.get(MANAGED));
+        let data = secret.data.iter().flatten();
+        let data = data.map(|(key, value)| (key.clone(), Data::new(value.0.clone()))).collect();
+        let controller = metadata.owner_references.iter().flatten().find(|it| it.controller == Some(true));
+        Self {
+            uid: metadata.uid.clone().unwrap_or_default(),
+            resource_version: metadata.resource_version.clone().unwrap_or_default(),
+            is_managed: label.is_some_and(|value| value == "true"),
+            hash_fits: annotation(DATA_HASH).is_some_and(|hash| *hash == data_hash(&data)),
+            is_immutable: secret.immutable == Some(true),
+            controller: controller.map(|it| {
+                let group = it.api_version.split_once('/').map_or("", |(group, _)| group);
+                (group.to_owned(), it.kind.clone(), it.name.clone())
+            }),
+            keys: data.len(),
+            keys_of: keys_by_manager(secret),
+        }
+    }
+
+    /// The facts, seen from the ExternalSecret of this name.
+    pub fn facts(&self, name: &str) -> TargetFacts {
+        let manager = field_manager(name);
+        let ours = self.keys_of.iter().find(|(it, _)| *it == manager).map_or(0, |(_, keys)| *keys);
+        let owner = match &self.controller {
+            None => Owner::Nobody,
+            Some((group, kind, owner))
+                if group == "external-secrets.io" && kind == "ExternalSecret" =>
+            {
+                if owner == name { Owner::Us } else { Owner::OtherExternalSecret }
+            }
+            Some(_) => Owner::OtherController,
+        };
+        TargetFacts {
+            uid: self.uid.clone(),
+            resource_version: self.resource_version.clone(),
+            is_managed: self.is_managed,
+            hash_fits: self.hash_fits,
+            owner,
+            is_immutable: self.is_immutable,
+            has_foreign_keys: ours < self.keys,
+        }
+    }
+
+    /// Whether it is older than another state of the same Secret.
+    fn is_older_than(&self, other: &Self) -> bool {
+        let version = |it: &Self| it.resource_version.parse::<u64>().ok();
+        self.uid == other.uid && version(self) < version(other)
+    }
+}
+
+fn keys_by_manager(secret: &Secret) -> Vec<(String, usize)> {
+    let mut keys: HashMap<&str, BTreeSet<&String>> = HashMap::new();
+    for entry in secret.metadata.managed_fields.iter().flatten() {
+        let Some(manager) = entry.manager.as_deref() else { continue };
+        let fields = entry.fields_v1.as_ref().and_then(|it| it.0.get("f:data")?.as_object());
+        let Some(fields) = fields.filter(|_| manager.starts_with(MANAGERS)) else { continue };
+        let names = fields.keys().filter(|key| key.starts_with("f:"));
+        keys.entry(manager).or_default().extend(names);
+    }
+    keys.into_iter().map(|(manager, keys)| (manager.to_owned(), keys.len())).collect()
+}
+
+/// The cluster, as far as the watches have told.
+pub struct World {
+    /// Every ExternalSecret.
+    pub objects: Store<DynamicObject>,
+    generators: HashMap<&'static str, Store<DynamicObject>>,
+    // Std mutexes: held for map operations only, never across an await.
+    accounts: Mutex<HashMap<Key, Account>>,
+    targets: Mutex<HashMap<Key, StoredTarget>>,
+    index: Mutex<Index>,
+}
+
+#[derive(Default)]
+struct Index {
+    users: HashMap<Input, HashSet<Key>>,
+    inputs: HashMap<Key, BTreeSet<Input>>,
+}
+
+impl World {
+    /// A world of these stores.
+    pub fn new(
+        objects: Store<DynamicObject>,
+        generators: HashMap<&'static str, Store<DynamicObject>>,
+    ) -> Self {
+        Self {
+            objects,
+            generators,
+            accounts: Mutex::default(),
+            targets: Mutex::default(),
+            index: Mutex::default(),
+        }
+    }
+
+    /// A generator, as its watch has told it.
+    pub fn generator(&self, kind: GeneratorKind, key: &Key) -> Option<Arc<DynamicObject>> {
+        let store = self.generators.get(kind.as_str())?;
+        let reference = ObjectRef::new_with(&key.name, generators(kind));
+        store.get(&match kind {
+            GeneratorKind::Cluster => reference,
+            _ => reference.within(&key.namespace),
+        })
+    }
+
+    /// The kind that a `ClusterGenerator` wraps.
+    pub fn wrapped_kind(&self, name: &str) -> Option<String> {
+        let object = self.generator(GeneratorKind::Cluster, &Key::new("", name))?;
+        let kind = object.data.pointer("/spec/kind").and_then(serde_json::Value::as_str);
+        // One without a kind wraps nothing of ours.
+        Some(kind.unwrap_or_default().to_owned())
+    }
+
+    /// A service account.
+    pub fn account(&self, key: &Key) -> Option<Account> {
+        locked(&self.accounts).get(key).cloned()
+    }
+
+    /// Keeps or forgets a service account; says whether it counts as a change.
+    pub fn put_account(&self, key: &Key, account: Option<Account>) -> bool {
+        put(&mut locked(&self.accounts), key, account)
+    }
+
+    /// A Secret with the label `managed`.
+    pub fn target(&self, key: &Key) -> Option<StoredTarget> {
+        locked(&self.targets).get(key).cloned()
+    }
+
+    /// Keeps or forgets a Secret; says whether it counts as a change. News that are older than what
+    /// is known are none.
+    pub fn put_target(&self, key: &Key, target: Option<StoredTarget>) -> bool {
+        let mut targets = locked(&self.targets);
+        if let (Some(new), Some(known)) = (&target, targets.get(key))
+            && new.is_older_than(known)
+        {
+            return false;
+        }
+        put(&mut targets, key, target)
+    }
+
+    /// The Secrets of a namespace that this ExternalSecret owns, by name.
+    pub fn owned_by(&self, key: &Key) -> Vec<String> {
+        let targets = locked(&self.targets);
+        let owned = targets.iter().filter(|(at, target)| {
+            at.namespace == key.namespace && target.facts(&key.name).owner == Owner::Us
+        });
+        owned.map(|(at, _)| at.name.clone()).collect()
+    }
+
+    /// Forgets every Secret that is not among these: a watch began anew.
+    pub fn keep_targets(&self, keys: &HashSet<Key>) -> Vec<Key> {
+        let mut targets = locked(&self.targets);
+        let gone: Vec<Key> = targets.keys().filter(|key| !keys.contains(*key)).cloned().collect();
+        targets.retain(|key, _| keys.contains(key));
+        gone
+    }
+
+    /// Notes what an object uses.
+    pub fn uses(&self, key: &Key, inputs: BTreeSet<Input>) {
+        let mut index = locked(&self.index);
+        let before = index.inputs.insert(key.clone(), inputs.clone()).unwrap_or_default();
+        for gone in before.difference(&inputs) {
+            if let Some(users) = index.users.get_mut(gone) {
+                users.remove(key);
+                if users.is_empty() {
+                    index.users.remove(gone);
+                }
+            }
+        }
+        for new in inputs.difference(&before) {
+            index.users.entry(new.clone()).or_default().insert(key.clone());
+        }
+    }
+
+    /// Who uses this.
+    pub fn users_of(&self, input: &Input) -> Vec<Key> {
+        locked(&self.index).users.get(input).into_iter().flatten().cloned().collect()
+    }
+
+    /// How many use the most shared generator or account of these.
+    pub fn sharers(&self, inputs: &BTreeSet<Input>) -> usize {
+        let index = locked(&self.index);
+        let shared = inputs.iter().filter(|input| !matches!(input, Input::Target(_)));
+        shared.filter_map(|input| index.users.get(input)).map(HashSet::len).max().unwrap_or(1)
+    }
+}
+
+impl std::fmt::Debug for World {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("World").finish_non_exhaustive()
+    }
+}
+
+fn put<T: PartialEq>(map: &mut HashMap<Key, T>, key: &Key, value: Option<T>) -> bool {
+    match value {
+        Some(value) if map.get(key) == Some(&value) => false,
+        Some(value) => {
+            map.insert(key.clone(), value);
+            true
+        }
+        None => map.remove(key).is_some(),
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The kinds of generators that are watched.
+pub const GENERATORS: [GeneratorKind; 4] = [
+    GeneratorKind::AssumeRole,
+    GeneratorKind::SessionToken,
+    GeneratorKind::RegistryToken,
+    GeneratorKind::Cluster,
+];
+
+/// The label of every Secret that is written.
+pub const MANAGED: &str = "reconcile.external-secrets.io/managed";
+/// The annotation with the hash of the data.
+pub const DATA_HASH: &str = "reconcile.external-secrets.io/data-hash";
+const MANAGERS: &str = "externalsecrets.external-secrets.io/";
