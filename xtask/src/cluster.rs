@@ -16,6 +16,7 @@ use crate::tools::{cargo, root, run, say, target};
 pub(crate) struct Cluster {
     // In the order in which they are ended.
     controller: Child,
+    #[expect(dead_code, reason = "it is ended with the cluster")]
     emulator: RunningEmulator,
     /// The control plane.
     pub(crate) plane: Plane,
@@ -67,8 +68,7 @@ impl Cluster {
         let plane = Plane::start(folder)?;
         let emulator = start_emulator(&plane, &programs.join("rolecall"), world)?;
         install(&plane, &programs.join("rolecall-controller"))?;
-        let token = ["create", "token", "rolecall-controller", "--namespace=rolecall", "--duration=24h"];
-        let kubeconfig = plane.kubeconfig_for("controller", plane.ask(&token)?.trim())?;
+        let kubeconfig = controller_kubeconfig(&plane)?;
         let (metrics, live) = (free_port()?, free_port()?);
         let controller = start_controller(
             &programs.join("rolecall-controller"),
@@ -80,11 +80,6 @@ impl Cluster {
         let mut cluster = Self { controller, emulator, plane, metrics, live };
         cluster.wait_until_ready()?;
         Ok(cluster)
-    }
-
-    /// What clients of the emulator need.
-    pub(crate) fn environment(&self) -> &[(String, String)] {
-        &self.emulator.environment
     }
 
     fn wait_until_ready(&mut self) -> Result<()> {
@@ -133,8 +128,15 @@ fn start_emulator(plane: &Plane, program: &Path, world: &Path) -> Result<Running
     RunningEmulator::start_with(program, &file)
 }
 
+/// A kubeconfig that acts as the controller's service account.
+pub(crate) fn controller_kubeconfig(plane: &Plane) -> Result<PathBuf> {
+    let token =
+        ["create", "token", "rolecall-controller", "--namespace=rolecall", "--duration=24h"];
+    plane.kubeconfig_for("controller", plane.ask(&token)?.trim())
+}
+
 /// The CRDs, and the role that the controller runs under.
-fn install(plane: &Plane, controller: &Path) -> Result<()> {
+pub(crate) fn install(plane: &Plane, controller: &Path) -> Result<()> {
     let crds = Command::new(controller).arg("crds").output().context("cannot print the CRDs")?;
     let file = plane.folder.join("crds.yaml");
     std::fs::write(&file, crds.stdout).context("cannot write the CRDs")?;
@@ -176,9 +178,4 @@ fn wait_for_interrupt() -> Result<()> {
     .context("cannot wait for Ctrl-C")?;
     signals.forever().next();
     Ok(())
-}
-
-/// Where the folder of a cluster is.
-pub(crate) fn folder(name: &str) -> Result<PathBuf> {
-    Ok(target()?.join(name))
 }

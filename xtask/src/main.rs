@@ -2,6 +2,7 @@
 
 mod bench;
 mod cluster;
+mod e2e;
 mod fuzz;
 mod go;
 mod judge;
@@ -34,6 +35,8 @@ enum Command {
     Judge,
     /// The image of the Relay step, as an OCI archive: a static binary and CA certificates
     Dist,
+    /// The tests of the controller on a real API server, which is built when it is missing
+    E2e,
     /// A control plane on this machine with the emulator and the controller, until Ctrl-C
     Cluster,
     /// A fuzzer on the renderer of templates, until it finds something or the minutes are over
@@ -88,6 +91,7 @@ fn main() -> ExitCode {
         Command::Ci => lanes::ci(),
         Command::Judge => judge::judge_all().and_then(|()| judge::judge_image()),
         Command::Dist => step::dist(),
+        Command::E2e => e2e::e2e(),
         Command::Cluster => cluster::cluster(),
         Command::Bench { name: Bench::Cli { runs } } => bench::cli(runs),
         Command::Bench { name: Bench::Step { runs } } => step::bench_step(runs),

@@ -200,7 +200,11 @@ impl Pass<'_> {
 
     fn conflicting(&self, ready: Ready) -> Step {
         let part = self.seen.seed(0).part("conflict");
-        let wake = after(self.now, CONFLICT - share(CONFLICT / 10, part));
+        // A Secret without the label is in no watch: its owner is looked at more often.
+        let is_watched =
+            matches!(&self.seen.target, Target::Present(facts) if facts.is_managed);
+        let period = if is_watched { CONFLICT } else { UNWATCHED };
+        let wake = after(self.now, period - share(period / 10, part));
         let message = ready.message().to_owned();
         let failure = Failure::new(Reason::TargetConflict, "target-conflict", message, self.now);
         let verdict = Verdict {
@@ -232,7 +236,9 @@ impl Pass<'_> {
     fn immutable(&self, target: &TargetFacts) -> Step {
         let locks = self.spec.is_immutable;
         let has_marks = target.is_managed
-            && (!locks || (target.is_immutable && target.hash_fits));
+            && target.hash_fits
+            && (!locks || target.is_immutable)
+            && self.seen.past.marked.as_ref() == Some(&self.seen.object.version);
         if !has_marks {
             return Step::Apply { write: Write::Repaired, keeps_data: true };
         }
@@ -256,7 +262,11 @@ impl Pass<'_> {
             failure: Some(failure),
             next: None,
         };
-        settle(self.seen, verdict, said, false, wake)
+        let mut said = said.to_vec();
+        if !ready.is_ready() {
+            said.push(Announcement::Failed(Reason::TargetImmutable));
+        }
+        settle(self.seen, verdict, &said, false, wake)
     }
 
     /// The Secret was written in this pass.
@@ -270,7 +280,8 @@ impl Pass<'_> {
             let wipes = matches!(self.spec.creation, CreationPolicy::Owner | CreationPolicy::Orphan);
             let keeps = target.is_immutable && write != Write::Created;
             if keeps {
-                return self.kept(self.spec.is_immutable, said);
+                // Only its marks were put right.
+                return self.kept(self.spec.is_immutable, &[]);
             }
             if wipes && target.has_foreign_keys && !self.seen.pass.has_wiped {
                 return Step::WipeForeign;
@@ -431,8 +442,13 @@ fn is_announced(seen: &Seen, announcement: Announcement) -> bool {
 
 /// How long a target of somebody else's is left alone.
 const CONFLICT: SignedDuration = SignedDuration::from_mins(30);
+/// The same, where no watch tells that it has become free.
+const UNWATCHED: SignedDuration = SignedDuration::from_mins(1);
 const RETRY_WRITE: SignedDuration = SignedDuration::from_secs(5);
 /// How long before the danger a failing renewal is tried once more.
 const LAST_CHANCE: SignedDuration = SignedDuration::from_secs(20);
 /// No interval polls more often.
 const SHORTEST: SignedDuration = SignedDuration::from_secs(1);
+
+#[cfg(test)]
+mod tests;

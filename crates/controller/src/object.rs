@@ -73,7 +73,9 @@ pub fn facts(object: &DynamicObject) -> ObjectFacts {
         metadata.annotations.clone().unwrap_or_default(),
     );
     let generation = metadata.generation.unwrap_or_default();
-    let force_sync = FORCE_SYNC.iter().find_map(|name| annotations.get(*name).cloned());
+    let force_sync: Vec<&str> =
+        FORCE_SYNC.iter().filter_map(|name| annotations.get(*name).map(String::as_str)).collect();
+    let force_sync = (!force_sync.is_empty()).then(|| force_sync.join(" "));
     ObjectFacts {
         uid: metadata.uid.clone().unwrap_or_default(),
         generation,
@@ -203,6 +205,18 @@ fn read_refresh(document: &Value, violations: &mut Violations) -> Refresh {
         interval: interval.unwrap_or(DEFAULT_INTERVAL),
         windows: spec.and_then(|spec| spec.get("syncWindows")).map(Windows::read),
     }
+}
+
+/// The `resourceVersion` of an object as a number, which grows
+/// (<https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions>).
+pub fn version_of(object: &DynamicObject) -> Option<u64> {
+    object.metadata.resource_version.as_ref()?.parse().ok()
+}
+
+/// What a status says of the last sync: what makes an object due, where somebody else edits it.
+pub fn sync_of(status: Option<&Value>) -> [Option<&str>; 2] {
+    let text = |field: &str| status.and_then(|status| status.get(field)).and_then(Value::as_str);
+    [text("refreshTime"), text("syncedResourceVersion")]
 }
 
 /// The finalizer, under ESO's name, so that a switch works both ways.

@@ -25,7 +25,7 @@ use crate::events::Events;
 use crate::failure::{Failure, Reason};
 use crate::identity::ClusterSource;
 use crate::metrics::Metrics;
-use crate::object::{self, FINALIZER, Key, Scope, external_secrets};
+use crate::object::{self, FINALIZER, Key, Scope, external_secrets, sync_of, version_of};
 use crate::permits::Permits;
 use crate::planner::{Planned, Planner};
 use crate::scope::Classes;
@@ -134,6 +134,14 @@ impl Reconciler {
                 ..State::default()
             }
         });
+        let is_edited = version_of(&object) > state.status_version
+            && state.status_version.is_some()
+            && sync_of(status) != sync_of(state.status.as_ref());
+        if is_edited {
+            // Somebody else wrote the status since: what it says of the last sync counts.
+            state.past.synced = past_of(status, facts.generation).synced;
+            state.status = status.cloned();
+        }
         if state.generation != facts.generation {
             state.past.announced.clear();
             state.generation = facts.generation;
@@ -158,6 +166,7 @@ impl Reconciler {
             used: BTreeSet::new(),
             seen,
             state,
+            conflicts: 0,
         })
     }
 }
@@ -173,6 +182,8 @@ struct Run<'a> {
     used: BTreeSet<crate::world::Input>,
     seen: Seen,
     state: State,
+    /// How often somebody else wrote the Secret in between.
+    conflicts: u32,
 }
 
 impl Run<'_> {

@@ -133,7 +133,7 @@ mod tests {
         ];
         for (seconds, is_first, least, most) in cases {
             let (earliest, latest) = renewals(seconds, is_first);
-            let spread = (most - least) / 50;
+            let spread = (most - least) / 20;
             assert!(earliest >= least && earliest < least + spread, "{seconds}: {earliest}");
             assert!(latest <= most && latest > most - spread, "{seconds}: {latest}");
         }

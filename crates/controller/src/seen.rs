@@ -184,6 +184,8 @@ pub struct Past {
     pub ready: Option<Ready>,
     /// The reason of `Refreshing` as it was written last.
     pub refreshing: Option<Refreshing>,
+    /// What the object was when the marks of a Secret that keeps its data were written.
+    pub marked: Option<String>,
     /// Since when another plan is asked for than the stored one.
     pub other_plan_since: Option<Timestamp>,
     /// Whether this process has delivered no session for the object yet.

@@ -23,6 +23,8 @@ pub struct State {
     pub sessions: Vec<Arc<Issued>>,
     /// The status as it was written last.
     pub status: Option<Value>,
+    /// The `resourceVersion` of the object as its status was written last.
+    pub status_version: Option<u64>,
     /// The Secret that was written.
     pub binding: Option<String>,
     /// The `resourceVersion` of the Secret as it was written last.

@@ -9,7 +9,7 @@ use k8s_openapi::api::core::v1::{Secret, ServiceAccount};
 use kube::api::{Api, DynamicObject, PartialObjectMeta};
 use kube::runtime::reflector::{ObjectRef, Store, reflector, store::Writer};
 use kube::runtime::watcher::{self, Event};
-use kube::runtime::{WatchStreamExt, metadata_watcher, watcher as watch};
+use kube::runtime::{WatchStreamExt, watcher as watch};
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::metrics::Metrics;
@@ -212,8 +212,8 @@ impl Watching {
     }
 
     async fn accounts(self, told: tokio::sync::oneshot::Sender<()>) {
-        let api: Api<ServiceAccount> = self.namespaced();
-        let events = metadata_watcher(api, watcher::Config::default()).default_backoff();
+        let api: Api<PartialObjectMeta<ServiceAccount>> = self.namespaced();
+        let events = watch(api, watcher::Config::default()).default_backoff();
         let mut told = Some(told);
         let mut events = std::pin::pin!(logged("serviceaccounts", events));
         while let Some(event) = events.next().await {
@@ -278,9 +278,13 @@ impl Watching {
         if !self.world.put_target(&key, stored) {
             return;
         }
-        let users = self.world.users_of(&Input::Target(key));
-        // What an object wrote itself is no news to it.
-        self.triggers.all(users.into_iter().filter(|user| !self.states.wrote(user, &version)));
+        let users = self.world.users_of(&Input::Target(key.clone())).into_iter();
+        // What an object wrote itself is no news to it, and what comes while it writes it looks at
+        // afterwards.
+        let is_own = |user: &Key| {
+            self.states.wrote(user, &version) || self.world.is_writing(&key, user)
+        };
+        self.triggers.all(users.filter(|user| !is_own(user)));
     }
 
     fn namespaced<K>(&self) -> Api<K>

@@ -127,6 +127,21 @@ pub struct World {
     accounts: Mutex<HashMap<Key, Account>>,
     targets: Mutex<HashMap<Key, StoredTarget>>,
     index: Mutex<Index>,
+    /// Which object writes which Secret right now.
+    writing: Mutex<HashSet<(Key, Key)>>,
+}
+
+/// A write that is in the air; over when dropped.
+#[derive(Debug)]
+pub struct Writing<'a> {
+    world: &'a World,
+    write: (Key, Key),
+}
+
+impl Drop for Writing<'_> {
+    fn drop(&mut self) {
+        locked(&self.world.writing).remove(&self.write);
+    }
 }
 
 #[derive(Default)]
@@ -147,6 +162,7 @@ impl World {
             accounts: Mutex::default(),
             targets: Mutex::default(),
             index: Mutex::default(),
+            writing: Mutex::default(),
         }
     }
 
@@ -212,6 +228,18 @@ impl World {
         gone
     }
 
+    /// Notes that an object writes a Secret, until that is dropped.
+    pub fn writing(&self, target: &Key, object: &Key) -> Writing<'_> {
+        let write = (target.clone(), object.clone());
+        locked(&self.writing).insert(write.clone());
+        Writing { world: self, write }
+    }
+
+    /// Whether an object writes a Secret right now.
+    pub fn is_writing(&self, target: &Key, object: &Key) -> bool {
+        locked(&self.writing).contains(&(target.clone(), object.clone()))
+    }
+
     /// Notes what an object uses.
     pub fn uses(&self, key: &Key, inputs: BTreeSet<Input>) {
         let mut index = locked(&self.index);
@@ -227,6 +255,13 @@ impl World {
         for new in inputs.difference(&before) {
             index.users.entry(new.clone()).or_default().insert(key.clone());
         }
+    }
+
+    /// Notes one more that an object uses.
+    pub fn also_uses(&self, key: &Key, input: Input) {
+        let mut index = locked(&self.index);
+        index.inputs.entry(key.clone()).or_default().insert(input.clone());
+        index.users.entry(input).or_default().insert(key.clone());
     }
 
     /// Who uses this.

@@ -34,7 +34,9 @@ impl Pass<'_> {
         let is_forced = is_forced.is_some_and(|at_mint| *at_mint != self.seen.object.force_sync);
         if self.reacts_to_changes() && self.is_changed() {
             let rewrites = self.is_fresh() && !is_forced;
-            return if rewrites { Due::Write(Write::Changed) } else { Due::Mint(Write::Changed) };
+            let write =
+                if self.seen.target == Target::Absent { Write::Created } else { Write::Changed };
+            return if rewrites { Due::Write(write) } else { Due::Mint(write) };
         }
         if !self.renews() {
             return Due::Nothing { wake: self.end_of_what_is_not_renewed() };

@@ -1,14 +1,14 @@
 //! Looking at the target and at the generators.
 
-use k8s_openapi::api::core::v1::Secret;
-use kube::api::{Api, PartialObjectMeta};
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use kube::api::{Api, ObjectMeta, PartialObjectMeta};
 use rolecall_engine::plan::SourceSpec;
 
 use super::Run;
 use crate::api_error::{ApiProblem, problem_of};
 use crate::failure::{Failure, Reason};
 use crate::object::Key;
-use crate::seen::{Inputs, Target, Wanted};
+use crate::seen::{Inputs, Target, TargetFacts, Wanted};
 use crate::world::{Input, StoredTarget};
 
 impl Run<'_> {
@@ -26,20 +26,23 @@ impl Run<'_> {
     pub(super) async fn read_target(&mut self) {
         let key = self.target_key();
         self.used.insert(Input::Target(key.clone()));
+        if self.used.len() == 1 {
+            // The generators are looked at later, or not at all.
+            self.on.world.also_uses(&self.key, Input::Target(key.clone()));
+        }
         let owned = self.on.world.owned_by(&self.key);
         self.seen.orphans = owned.into_iter().filter(|name| *name != key.name).collect();
-        if let Some(stored) = self.on.world.target(&key) {
-            self.seen.target = Target::Present(stored.facts(&self.key.name));
+        let known = self.on.world.target(&key).filter(|_| self.conflicts == 0);
+        if let Some(stored) = known {
+            self.is_there(stored.facts(&self.key.name));
             return;
         }
         let permit = self.on.requests.acquire(self.seen.past.synced.is_none()).await;
         let read = self.secrets().get_opt(&key.name).await;
         drop(permit);
-        self.seen.target = match read {
-            Ok(None) => Target::Absent,
-            Ok(Some(secret)) => {
-                Target::Present(StoredTarget::of(&secret).facts(&self.key.name))
-            }
+        match read {
+            Ok(None) => self.seen.target = Target::Absent,
+            Ok(Some(secret)) => self.is_there(StoredTarget::of(&secret).facts(&self.key.name)),
             Err(error) => {
                 let problem = problem_of(&error);
                 let message = format!("could not read Secret {}: {problem}", key.name);
@@ -49,9 +52,16 @@ impl Run<'_> {
                 };
                 let now = self.on.clock.now();
                 let failure = Failure::new(reason, "kubernetes", message, now);
-                Target::Unreadable(failure.after(self.seen.past.failure.as_ref()))
+                let failure = failure.after(self.seen.past.failure.as_ref());
+                self.seen.target = Target::Unreadable(failure);
             }
-        };
+        }
+    }
+
+    /// The Secret is there: it is what the object is bound to, whatever becomes of this pass.
+    fn is_there(&mut self, facts: TargetFacts) {
+        self.seen.target = Target::Present(facts);
+        self.state.binding = Some(self.target_key().name);
     }
 
     pub(super) async fn read_inputs(&mut self) {
@@ -86,7 +96,8 @@ impl Run<'_> {
         }
     }
 
-    /// What the key Secrets of these plans are: their UIDs and versions, or that they are not there.
+    /// What the key Secrets of these plans are, and what templates come from: their UIDs and versions,
+    /// or that they are not there. No watch shows them.
     pub(super) async fn key_version(
         &self,
         plans: &[rolecall_engine::plan::Plan],
@@ -103,26 +114,31 @@ impl Run<'_> {
             })
             .map(|reference| reference.name.as_str())
             .collect();
+        let template = self.asked.as_ref().and_then(|asked| asked.target.template.as_ref());
+        let from = template.map(|template| template.from.as_slice()).unwrap_or_default();
+        names.extend(from.iter().filter_map(|it| Some(it.secret.as_ref()?.name.as_str())));
         names.sort_unstable();
         names.dedup();
-        if names.is_empty() {
-            return None;
-        }
         let mut version = String::new();
+        for name in from.iter().filter_map(|it| Some(it.config_map.as_ref()?.name.as_str())) {
+            let api: Api<ConfigMap> = Api::namespaced(self.on.client.clone(), &self.key.namespace);
+            let found = api.get_opt(name).await.ok()?;
+            version.push_str(&stamp(name, found.map(|found| found.metadata)));
+        }
         for name in names {
             let read: Result<Option<PartialObjectMeta<Secret>>, _> =
                 self.secrets().get_metadata_opt(name).await;
-            let found = match read {
-                Ok(found) => found,
-                Err(_) => return None,
-            };
-            let text = found.map_or_else(String::new, |found| {
-                let metadata = found.metadata;
-                let uid = metadata.uid.unwrap_or_default();
-                format!("{uid}/{}", metadata.resource_version.unwrap_or_default())
-            });
-            version.push_str(&format!("{name}={text} "));
+            version.push_str(&stamp(name, read.ok()?.map(|found| found.metadata)));
         }
-        Some(version)
+        (!version.is_empty()).then_some(version)
     }
+}
+
+/// Which object of a name it is, and in which state.
+fn stamp(name: &str, metadata: Option<ObjectMeta>) -> String {
+    let text = metadata.map_or_else(String::new, |metadata| {
+        let uid = metadata.uid.unwrap_or_default();
+        format!("{uid}/{}", metadata.resource_version.unwrap_or_default())
+    });
+    format!("{name}={text} ")
 }

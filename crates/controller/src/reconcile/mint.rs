@@ -125,6 +125,14 @@ impl Run<'_> {
             }
             Err(errors) => {
                 self.fail_template(&errors);
+                if let (Some(planned), Some(failed)) = (&self.planned, &self.seen.pass.failure)
+                    && failed.failure.reason.looks_at_key()
+                {
+                    let version = self.key_version(&planned.plans.clone()).await;
+                    if let Some(failed) = &mut self.seen.pass.failure {
+                        failed.failure.key_version = version;
+                    }
+                }
                 Err(())
             }
         }

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::Run;
 use crate::api_error::{ApiProblem, problem_of};
 use crate::decide::Verdict;
-use crate::object::external_secrets;
+use crate::object::{external_secrets, version_of};
 use crate::seen::{Announcement, Synced};
 use crate::status::Report;
 
@@ -54,7 +54,10 @@ impl Run<'_> {
         drop(permit);
         self.log(verdict);
         match written {
-            Ok(_) => self.state.status = Some(status),
+            Ok(object) => {
+                self.state.status = Some(status);
+                self.state.status_version = version_of(&object);
+            }
             Err(error) => {
                 let problem = problem_of(&error);
                 // The next pass tells it again.

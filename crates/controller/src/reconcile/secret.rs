@@ -7,7 +7,7 @@ use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
 use rolecall_engine::grant::{CreationPolicy, ExternalSecret};
 use rolecall_engine::output::generator_keys;
 use rolecall_engine::render::{
-    Existing, Rendered, RenderErrors, Renderer, data_hash, field_manager, rewrite,
+    Existing, Rendered, RenderErrors, Renderer, created_by, data_hash, field_manager, rewrite,
 };
 use serde_json::{Value, json};
 
@@ -42,15 +42,20 @@ impl Run<'_> {
         let parameters = PatchParams::apply(&manager).force();
         let permit = self.on.requests.acquire(self.seen.past.synced.is_none()).await;
         let name = &asked.target.name;
+        // What the watch tells meanwhile may be this write.
+        let writing = self.on.world.writing(&self.target_key(), &self.key);
         let written = self.secrets().patch(name, &parameters, &Patch::Apply(&body)).await;
         drop(permit);
+        drop(writing);
         match written {
             Ok(secret) => self.wrote(&secret, write, keeps_data),
             Err(error) => {
                 let problem = problem_of(&error);
-                if problem == ApiProblem::Conflict {
-                    // It is another Secret than the one that was looked at.
+                if problem == ApiProblem::Conflict && self.conflicts < MOST_CONFLICTS {
+                    // It is not the Secret any more that was looked at: it is looked at again.
+                    self.conflicts += 1;
                     self.seen.target = Target::Unread;
+                    return;
                 }
                 self.fail_write(&problem, &format!("Secret {name}"));
             }
@@ -62,8 +67,10 @@ impl Run<'_> {
         let stored = StoredTarget::of(secret);
         self.state.own_version = Some(stored.resource_version.clone());
         self.state.binding = Some(key.name.clone());
+        self.on.world.put_target(&key, Some(stored.clone()));
+        // Somebody else may have written it since.
+        let stored = self.on.world.target(&key).unwrap_or(stored);
         self.seen.target = Target::Present(stored.facts(&self.key.name));
-        self.on.world.put_target(&key, Some(stored));
         let held = self.seen.past.held.as_ref().filter(|held| !held.is_written && !keeps_data);
         let renewal = held.map(|held| self.seen.renewal_of(&held.lives));
         let past = &mut self.seen.past;
@@ -74,10 +81,15 @@ impl Run<'_> {
             past.renewal = renewal;
             held.is_written = true;
         }
-        past.synced = Some(Synced {
-            at: self.seen.pass.started,
-            version: self.seen.object.version.clone(),
-        });
+        // Where only the marks were written, decide says what that is worth.
+        if keeps_data {
+            past.marked = Some(self.seen.object.version.clone());
+        } else {
+            past.synced = Some(Synced {
+                at: self.seen.pass.started,
+                version: self.seen.object.version.clone(),
+            });
+        }
         past.drift = match (write, past.drift) {
             (Write::Repaired | Write::Created, drift) if !self.seen.pass.has_minted => {
                 let count = drift.map_or(0, |drift| drift.count) + 1;
@@ -85,7 +97,9 @@ impl Run<'_> {
             }
             _ => None,
         };
-        past.failure = None;
+        if !keeps_data {
+            past.failure = None;
+        }
         self.seen.pass.wrote = Some(write);
     }
 
@@ -161,7 +175,18 @@ impl Run<'_> {
     /// The data stays what it is: only the marks are written.
     fn kept_body(&self, asked: &ExternalSecret, existing: Option<&Existing>) -> Value {
         let manager = field_manager(&asked.name);
-        let mut annotations = BTreeMap::new();
+        let (mut labels, mut annotations) = (BTreeMap::new(), BTreeMap::new());
+        if asked.target.template.is_none() && self.on.copies_metadata {
+            let own = |map: &BTreeMap<String, String>| {
+                let kept = map.iter().filter(|(key, _)| !key.starts_with(RESERVED));
+                kept.map(|(key, value)| (key.clone(), value.clone())).collect()
+            };
+            (labels, annotations) = (own(&asked.labels), own(&asked.annotations));
+        }
+        labels.insert(MANAGED.to_owned(), "true".to_owned());
+        if asked.target.creation_policy == CreationPolicy::Owner {
+            labels.insert(CREATED_BY.to_owned(), created_by(&asked.namespace, &asked.name));
+        }
         let mut data = serde_json::Map::new();
         if let Some(existing) = existing {
             annotations.insert(DATA_HASH.to_owned(), data_hash(&existing.data));
@@ -178,7 +203,7 @@ impl Run<'_> {
             "metadata": {
                 "name": asked.target.name,
                 "namespace": asked.namespace,
-                "labels": {MANAGED: "true"},
+                "labels": labels,
                 "annotations": annotations,
             },
         });
@@ -297,3 +322,8 @@ impl Run<'_> {
         }
     }
 }
+
+const RESERVED: &str = "reconcile.external-secrets.io/";
+const CREATED_BY: &str = "reconcile.external-secrets.io/created-by";
+/// How often a Secret is looked at again in one pass because somebody else wrote it.
+const MOST_CONFLICTS: u32 = 5;

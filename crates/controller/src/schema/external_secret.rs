@@ -13,7 +13,6 @@ use super::{Key, Name, rules};
 pub struct ExternalSecretSpec {
     /// Entries that read a secret store. rolecall reads none: such an object is left to the
     /// controller that does.
-    #[schemars(extend("maxItems" = 256))]
     pub data: Option<Vec<Data>>,
     /// Where the keys come from, in order; later ones win.
     #[schemars(extend("maxItems" = 64))]
@@ -303,7 +302,7 @@ pub struct TemplateFrom {
     /// Keys of a Secret of this namespace.
     pub secret: Option<TemplateRef>,
     /// What is filled: Data, Annotations or Labels.
-    #[schemars(extend("default" = "Data"))]
+    #[schemars(length(max = 253), extend("default" = "Data"))]
     pub target: Option<String>,
     /// How the rendered values are decoded.
     #[schemars(extend("enum" = ["Auto", "Base64", "Base64URL", "None"]))]

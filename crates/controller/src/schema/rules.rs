@@ -26,14 +26,6 @@ pub(super) fn external_secret() -> Value {
              || self.target.deletionPolicy != 'Merge' || self.target.creationPolicy != 'None'",
             "deletionPolicy=Merge must not be used with creationPolicy=None. There is no Secret to merge with",
         ),
-        {
-            "rule": "!has(self.data) || (has(self.target) && has(self.target.deletionPolicy) \
-                     && self.target.deletionPolicy != 'Retain') \
-                     || self.data.all(d, self.data.exists_one(e, e.secretKey == d.secretKey))",
-            "message": "duplicate secretKey found",
-            "messageExpression": "'duplicate secretKey found: ' + self.data.filter(d, \
-                     !self.data.exists_one(e, e.secretKey == d.secretKey))[0].secretKey",
-        },
     ])
 }
 

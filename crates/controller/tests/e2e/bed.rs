@@ -1,0 +1,186 @@
+//! Where a test runs: an API server that all share, and an emulator and a controller of its own.
+
+use std::fs::File;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use kube::Client;
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use rolecall_emulator::{Emulator, Options, Transport, World};
+use serde_json::{Value, json};
+
+/// The control plane, as `cargo xtask e2e` has started it.
+#[derive(Clone)]
+pub(crate) struct Bed {
+    pub(crate) client: Client,
+    pub(crate) folder: PathBuf,
+    controller: PathBuf,
+    jwks: Value,
+}
+
+impl Bed {
+    pub(crate) async fn new() -> Self {
+        // Whichever test is first does it.
+        drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
+        let folder = PathBuf::from(variable("ROLECALL_E2E_FOLDER"));
+        let client = client_of(&folder.join("kubeconfig")).await;
+        let request = http::Request::get("/openid/v1/jwks").body(Vec::new()).unwrap();
+        let jwks = client.request(request).await.unwrap();
+        Self { client, folder, controller: variable("ROLECALL_E2E_CONTROLLER").into(), jwks }
+    }
+
+    /// An emulator that believes in the tokens of this cluster, whose roles trust everybody.
+    pub(crate) async fn emulator(&self, roles: &[String], divisor: u32) -> Emulator {
+        let statement = |action: Value| {
+            json!({"Effect": "Allow", "Principal": "*", "Action": action})
+        };
+        let web_identity = json!({
+            "Effect": "Allow",
+            "Principal": {"Federated": format!("arn:aws:iam::{ACCOUNT}:oidc-provider/{HOST}")},
+            "Action": "sts:AssumeRoleWithWebIdentity",
+        });
+        let trust = json!({"Statement": [
+            statement(json!(["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"])),
+            web_identity,
+        ]});
+        let roles: Vec<Value> = roles
+            .iter()
+            .map(|arn| json!({"arn": arn, "trustPolicy": trust, "maxSessionDuration": 43200}))
+            .collect();
+        let world = json!({
+            "region": "eu-west-1",
+            "lifetime_divisor": divisor,
+            "ambient": format!("arn:aws:iam::{ACCOUNT}:user/controller"),
+            "users": [
+                {"arn": format!("arn:aws:iam::{ACCOUNT}:user/base"), "accessKeys": [
+                    {"id": BASE_KEY, "secret": BASE_SECRET}, {"id": SECOND_KEY, "secret": SECOND_SECRET},
+                ]},
+                {"arn": format!("arn:aws:iam::{ACCOUNT}:user/controller"), "accessKeys": [
+                    {"id": CONTROLLER_KEY, "secret": BASE_SECRET},
+                ]},
+            ],
+            "roles": roles,
+            "oidcProviders": [{
+                "arn": format!("arn:aws:iam::{ACCOUNT}:oidc-provider/{HOST}"),
+                "url": format!("https://{HOST}"),
+                "clientIds": ["sts.amazonaws.com", "x.example", "y.example", "z.example"],
+                "jwks": self.jwks,
+            }],
+        });
+        let world = World::parse(&world.to_string()).unwrap();
+        let options = Options {
+            listen: ([127, 0, 0, 1], 0).into(),
+            transport: Transport::Http,
+            clock: Arc::new(jiff::Timestamp::now),
+        };
+        Emulator::start(world, options).await.unwrap()
+    }
+
+    /// A controller of one namespace, with the default chain that the flags say.
+    pub(crate) async fn controller(
+        &self,
+        namespace: &str,
+        emulator: &Emulator,
+        flags: &[&str],
+    ) -> Controller {
+        let mut command = Command::new(&self.controller);
+        let [metrics, live] = [free_port(), free_port()];
+        let log = self.folder.join(format!("controller-{namespace}.log"));
+        let file = File::options().create(true).append(true).open(&log).unwrap();
+        command
+            .arg(format!("--namespace={namespace}"))
+            .arg(format!("--metrics-addr=127.0.0.1:{metrics}"))
+            .arg(format!("--live-addr=127.0.0.1:{live}"))
+            .args(flags)
+            .env_clear()
+            .env("KUBECONFIG", self.folder.join("controller"))
+            .env("HOME", &self.folder)
+            .env("AWS_ENDPOINT_URL", emulator.sts_url())
+            .env("AWS_REGION", "eu-west-1")
+            .env("AWS_ACCESS_KEY_ID", CONTROLLER_KEY)
+            .env("AWS_SECRET_ACCESS_KEY", BASE_SECRET)
+            .stdin(Stdio::null())
+            .stdout(file.try_clone().unwrap())
+            .stderr(file);
+        let child = command.spawn().unwrap();
+        let mut controller = Controller { child, metrics, live, log };
+        controller.wait_until_ready().await;
+        controller
+    }
+}
+
+/// A controller that runs; ended when dropped.
+pub(crate) struct Controller {
+    child: Child,
+    pub(crate) metrics: u16,
+    pub(crate) live: u16,
+    pub(crate) log: PathBuf,
+}
+
+impl Controller {
+    async fn wait_until_ready(&mut self) {
+        for _ in 0..1_200 {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                let log = std::fs::read_to_string(&self.log).unwrap();
+                panic!("the controller ended with {status}:\n{log}");
+            }
+            if get(self.live, "/readyz").await.is_some_and(|it| it.starts_with("HTTP/1.1 200")) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("the controller is not ready after a minute");
+    }
+
+    /// As the kernel ends a process: nothing is written any more.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Controller {
+    fn drop(&mut self) {
+        // It may have been killed already.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// What a server on this machine answers, its head included; nothing while it does not listen.
+pub(crate) async fn get(port: u16, path: &str) -> Option<String> {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.ok()?;
+    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.ok()?;
+    Some(answer)
+}
+
+pub(crate) async fn client_of(kubeconfig: &std::path::Path) -> Client {
+    let config = Kubeconfig::read_from(kubeconfig).unwrap();
+    let options = KubeConfigOptions::default();
+    let config = kube::Config::from_custom_kubeconfig(config, &options).await.unwrap();
+    Client::try_from(config).unwrap()
+}
+
+#[expect(clippy::disallowed_methods, reason = "how `cargo xtask e2e` says where the bed is")]
+fn variable(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run cargo xtask e2e"))
+}
+
+fn free_port() -> u16 {
+    std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
+}
+
+pub(crate) const ACCOUNT: &str = "111122223333";
+/// Who signs the tokens of this cluster's service accounts.
+const HOST: &str = "oidc.cluster.test";
+pub(crate) const BASE_KEY: &str = "AKIABASEEXAMPLE00001";
+pub(crate) const BASE_SECRET: &str = "basesecretvalue";
+pub(crate) const SECOND_KEY: &str = "AKIASECONDEXAMPLE001";
+pub(crate) const SECOND_SECRET: &str = "secondsecretvalue";
+pub(crate) const CONTROLLER_KEY: &str = "AKIACONTROLLER000001";
