@@ -65,9 +65,9 @@ impl Cluster {
         run(&mut build)?;
         run(&mut controller)?;
         let programs = target()?.join(profile);
-        let plane = Plane::start(folder)?;
+        let mut plane = Plane::start(folder)?;
         let emulator = start_emulator(&plane, &programs.join("rolecall"), world)?;
-        install(&plane, &programs.join("rolecall-controller"))?;
+        install(&mut plane, &programs.join("rolecall-controller"))?;
         let kubeconfig = controller_kubeconfig(&plane)?;
         let (metrics, live) = (free_port()?, free_port()?);
         let controller = start_controller(
@@ -136,13 +136,14 @@ pub(crate) fn controller_kubeconfig(plane: &Plane) -> Result<PathBuf> {
 }
 
 /// The CRDs, and the role that the controller runs under.
-pub(crate) fn install(plane: &Plane, controller: &Path) -> Result<()> {
+pub(crate) fn install(plane: &mut Plane, controller: &Path) -> Result<()> {
     let crds = Command::new(controller).arg("crds").output().context("cannot print the CRDs")?;
     let file = plane.folder.join("crds.yaml");
     std::fs::write(&file, crds.stdout).context("cannot write the CRDs")?;
     plane.ask(&["apply", "--server-side", "-f", &file.display().to_string()])?;
     let established = ["wait", "--for=condition=Established", "crds", "--all"];
     plane.ask(&established)?;
+    plane.start_controller_manager()?;
     let manifests = root().join("deploy/manifests/rolecall-controller.yaml");
     plane.ask(&["apply", "-f", &manifests.display().to_string()])?;
     Ok(())

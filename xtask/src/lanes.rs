@@ -4,6 +4,7 @@ use std::process::Command;
 
 use anyhow::Result;
 
+use crate::e2e;
 use crate::judge;
 use crate::tools::{cargo, cargo_tool, root, run, say};
 
@@ -35,8 +36,9 @@ pub(crate) fn ci() -> Result<()> {
         let arguments = ["check", "bans", "licenses", "sources"];
         run(deny.args(arguments).current_dir(root()))
     })?;
+    lane("e2e: the controller on a real API server", || e2e::e2e(None))?;
     lane("judges: AWS CLI, boto3, ministack, botocore, relay-sdk, Go", judge::judge_all)?;
-    say("ran: test, format, lints, crates alone, docs, dependencies, judges; skipped: nothing");
+    say("ran: test, format, lints, crates alone, docs, dependencies, e2e, judges; skipped: nothing");
     Ok(())
 }
 
@@ -45,12 +47,16 @@ pub(crate) fn format() -> Result<()> {
     run(&mut cargo(&["fmt", "--all"]))
 }
 
-/// Writes `docs/reference/cli.md` from the flags and the schemas of the step in `deploy/relay`, by
-/// the tests that otherwise compare them.
+/// Writes `docs/reference/cli.md` and `docs/reference/controller.md`, the CRDs in `deploy/crds` and the
+/// schemas of the step in `deploy/relay`, by the tests that otherwise compare them.
 pub(crate) fn generate() -> Result<()> {
     let arguments = ["test", "--locked", "--package", "rolecall", "--bin", "rolecall"];
     let mut write = cargo(&arguments);
     write.args(["--", "the_page_is_what_the_flags_say", "the_schemas_are_what_the_step_reads"]);
+    run(write.env("ROLECALL_GEN", "1"))?;
+    let arguments = ["test", "--locked", "--package", "rolecall-controller"];
+    let mut write = cargo(&arguments);
+    write.args(["--test", "schema", "--test", "reference"]);
     run(write.env("ROLECALL_GEN", "1"))
 }
 

@@ -36,7 +36,17 @@ enum Command {
     /// The image of the Relay step, as an OCI archive: a static binary and CA certificates
     Dist,
     /// The tests of the controller on a real API server, which is built when it is missing
-    E2e,
+    E2e {
+        /// Only tests whose names contain this
+        filter: Option<String>,
+    },
+    /// A day of ten thousand objects in a minute: the controller's decisions on a manual clock, with
+    /// faults, restarts and edits
+    Sim {
+        /// What the dice begin with
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
     /// A control plane on this machine with the emulator and the controller, until Ctrl-C
     Cluster,
     /// A fuzzer on the renderer of templates, until it finds something or the minutes are over
@@ -91,7 +101,8 @@ fn main() -> ExitCode {
         Command::Ci => lanes::ci(),
         Command::Judge => judge::judge_all().and_then(|()| judge::judge_image()),
         Command::Dist => step::dist(),
-        Command::E2e => e2e::e2e(),
+        Command::E2e { filter } => e2e::e2e(filter.as_deref()),
+        Command::Sim { seed } => e2e::sim(seed),
         Command::Cluster => cluster::cluster(),
         Command::Bench { name: Bench::Cli { runs } } => bench::cli(runs),
         Command::Bench { name: Bench::Step { runs } } => step::bench_step(runs),

@@ -56,7 +56,7 @@ pub(crate) struct Plane {
 }
 
 impl Plane {
-    /// Starts all of it and waits until the API server is ready.
+    /// Starts etcd and the API server, and waits until it is ready.
     pub(crate) fn start(folder: &Path) -> Result<Self> {
         let programs = Programs::get()?;
         std::fs::create_dir_all(folder).context("cannot make the folder of the cluster")?;
@@ -67,7 +67,6 @@ impl Plane {
         plane.start_api_server(client, api)?;
         plane.write_kubeconfig("kubeconfig", api, ADMIN_TOKEN)?;
         plane.wait_until_ready()?;
-        plane.start_controller_manager()?;
         Ok(plane)
     }
 
@@ -156,7 +155,9 @@ impl Plane {
         self.part("apiserver", &arguments)
     }
 
-    fn start_controller_manager(&mut self) -> Result<()> {
+    /// Starts the controllers of Kubernetes; after the CRDs, since the garbage collector looks for new
+    /// kinds every half minute only.
+    pub(crate) fn start_controller_manager(&mut self) -> Result<()> {
         let arguments = [
             format!("--kubeconfig={}", self.file("kubeconfig")),
             "--use-service-account-credentials=true".to_owned(),

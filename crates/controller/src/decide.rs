@@ -370,8 +370,8 @@ impl Pass<'_> {
 
     /// When a failure is tried again: by its ladder, and once more just before the danger.
     fn next_try(&self, failure: &Failure) -> Option<Timestamp> {
-        let past_margin = self.seen.renewal().is_none_or(|time| time <= self.now)
-            && self.seen.alarm().is_none_or(|time| time <= self.now);
+        // The margin is there to be used for tries; once it is used up nothing is lost any more.
+        let past_margin = self.seen.ends().is_none_or(|time| time <= self.now);
         let by_ladder = failure.next_try(&self.seen.seed(0), past_margin);
         let last_chance = self.seen.alarm().map(|alarm| before(alarm, LAST_CHANCE));
         let last_chance = last_chance.filter(|time| failure.last < *time);

@@ -4,6 +4,7 @@ pub mod failure;
 pub mod window;
 pub mod seen;
 pub mod decide;
+pub mod progress;
 pub mod status;
 pub mod schema;
 pub mod object;

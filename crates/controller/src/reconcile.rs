@@ -29,7 +29,7 @@ use crate::object::{self, FINALIZER, Key, Scope, external_secrets, sync_of, vers
 use crate::permits::Permits;
 use crate::planner::{Planned, Planner};
 use crate::scope::Classes;
-use crate::seen::{Inputs, Pass, PassFailure, Ready, Rules, Seen, Target, Wanted};
+use crate::seen::{Inputs, Pass, Ready, Rules, Seen, Target, Wanted};
 use crate::state::{State, States};
 use crate::status::{ServedStatus, past_of};
 use crate::world::World;
@@ -274,11 +274,9 @@ impl Run<'_> {
     }
 
     /// Notes what failed in this pass, with how often it did so before.
-    fn fail(&mut self, mut failure: Failure, ready: Option<Ready>) {
-        failure.asking = Some(self.seen.asking());
-        let failure = failure.after(self.seen.past.failure.as_ref());
+    fn fail(&mut self, failure: Failure, ready: Option<Ready>) {
         self.on.metrics.failed(failure.reason);
-        self.seen.pass.failure = Some(PassFailure { failure, ready });
+        self.seen.failed(failure, ready);
     }
 }
 

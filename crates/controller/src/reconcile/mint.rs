@@ -16,7 +16,7 @@ use super::Run;
 use crate::api_error::{ApiProblem, problem_of};
 use crate::failure::{Failure, Reason};
 use crate::schedule::Life;
-use crate::seen::{Held, Ready};
+use crate::seen::Ready;
 
 impl Run<'_> {
     pub(super) async fn mint(&mut self, is_urgent: bool) {
@@ -41,10 +41,7 @@ impl Run<'_> {
             }
         }
         self.state.sessions = sessions;
-        let held = Held { lives, plan: planned.digest, is_written: false };
-        self.seen.past.held = Some(held);
-        self.seen.past.force_sync = Some(self.seen.object.force_sync.clone());
-        self.seen.pass.has_minted = true;
+        self.seen.minted(lives, planned.digest);
     }
 
     /// One live call; a token that did not serve is taken anew, once.

@@ -8,33 +8,17 @@ use super::Run;
 use crate::api_error::{ApiProblem, problem_of};
 use crate::decide::Verdict;
 use crate::object::{external_secrets, version_of};
-use crate::seen::{Announcement, Synced};
+use crate::seen::Announcement;
 use crate::status::Report;
 
 impl Run<'_> {
     pub(super) async fn write_status(&mut self, verdict: &Verdict) {
-        self.seen.pass.has_reported = true;
         let now = self.on.clock.now();
-        let asking = self.seen.asking();
-        let past = &mut self.seen.past;
-        if verdict.has_synced {
-            past.synced = Some(Synced {
-                at: self.seen.pass.started,
-                version: self.seen.object.version.clone(),
-            });
-        }
-        past.failure.clone_from(&verdict.failure);
-        if let Some(failure) = &mut past.failure
-            && failure.asking.is_none()
-        {
-            failure.asking = Some(asking);
-        }
-        let before = (past.ready, past.refreshing);
-        past.ready = Some(verdict.ready);
-        past.refreshing = Some(verdict.refreshing);
+        let before = (self.seen.past.ready, self.seen.past.refreshing);
+        self.seen.reported(verdict);
         let report = Report {
             verdict,
-            past,
+            past: &self.seen.past,
             generation: self.seen.object.generation,
             binding: self.state.binding.as_deref(),
             before: self.state.status.as_ref(),
@@ -78,14 +62,7 @@ impl Run<'_> {
         let failure = failure.or(of_inputs).or(self.seen.past.failure.as_ref());
         let reference = self.object.object_ref(&external_secrets());
         self.on.events.say(reference, what, failure);
-        if what.is_once() {
-            if let Announcement::Failed(_) = what {
-                self.seen.past.announced.retain(|it| !matches!(it, Announcement::Failed(_)));
-            }
-            self.seen.past.announced.insert(what);
-        } else {
-            self.seen.pass.announced.insert(what);
-        }
+        self.seen.announced(what);
     }
 
     /// One line for each refresh.

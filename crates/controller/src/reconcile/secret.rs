@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::Run;
 use crate::api_error::{ApiProblem, problem_of};
 use crate::failure::{Failure, Reason};
-use crate::seen::{Drift, Ready, Synced, Target, Write};
+use crate::seen::{Ready, Target, Write};
 use crate::world::{DATA_HASH, MANAGED, StoredTarget};
 
 impl Run<'_> {
@@ -71,36 +71,7 @@ impl Run<'_> {
         // Somebody else may have written it since.
         let stored = self.on.world.target(&key).unwrap_or(stored);
         self.seen.target = Target::Present(stored.facts(&self.key.name));
-        let held = self.seen.past.held.as_ref().filter(|held| !held.is_written && !keeps_data);
-        let renewal = held.map(|held| self.seen.renewal_of(&held.lives));
-        let past = &mut self.seen.past;
-        if let Some((renewal, held)) = renewal.zip(past.held.as_mut()) {
-            past.lives.clone_from(&held.lives);
-            past.plan = Some(held.plan.clone());
-            past.other_plan_since = None;
-            past.renewal = renewal;
-            held.is_written = true;
-        }
-        // Where only the marks were written, decide says what that is worth.
-        if keeps_data {
-            past.marked = Some(self.seen.object.version.clone());
-        } else {
-            past.synced = Some(Synced {
-                at: self.seen.pass.started,
-                version: self.seen.object.version.clone(),
-            });
-        }
-        past.drift = match (write, past.drift) {
-            (Write::Repaired | Write::Created, drift) if !self.seen.pass.has_minted => {
-                let count = drift.map_or(0, |drift| drift.count) + 1;
-                Some(Drift { last: self.on.clock.now(), count })
-            }
-            _ => None,
-        };
-        if !keeps_data {
-            past.failure = None;
-        }
-        self.seen.pass.wrote = Some(write);
+        self.seen.wrote(write, keeps_data, self.on.clock.now());
     }
 
     /// The Secret as it is, where it counts for what is written.
@@ -176,7 +147,15 @@ impl Run<'_> {
     fn kept_body(&self, asked: &ExternalSecret, existing: Option<&Existing>) -> Value {
         let manager = field_manager(&asked.name);
         let (mut labels, mut annotations) = (BTreeMap::new(), BTreeMap::new());
-        if asked.target.template.is_none() && self.on.copies_metadata {
+        if let Some(existing) = existing.filter(|_| asked.target.immutable) {
+            // What is locked keeps what it was made with.
+            labels.clone_from(&existing.labels);
+            let foreign = existing.foreign_labels(&manager);
+            labels.retain(|key, _| !foreign.contains_key(key));
+            annotations.clone_from(&existing.annotations);
+            let foreign = existing.foreign_annotations(&manager);
+            annotations.retain(|key, _| !foreign.contains_key(key));
+        } else if asked.target.template.is_none() && self.on.copies_metadata {
             let own = |map: &BTreeMap<String, String>| {
                 let kept = map.iter().filter(|(key, _)| !key.starts_with(RESERVED));
                 kept.map(|(key, value)| (key.clone(), value.clone())).collect()
@@ -211,7 +190,8 @@ impl Run<'_> {
             if !data.is_empty() {
                 map.insert("data".to_owned(), Value::Object(data));
             }
-            if asked.target.immutable {
+            // Whoever has locked it: a lock cannot be taken off.
+            if asked.target.immutable || existing.is_some_and(|existing| existing.immutable) {
                 map.insert("immutable".to_owned(), json!(true));
             }
         }

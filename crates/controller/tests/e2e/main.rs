@@ -2,8 +2,11 @@
 //!
 //! `cargo xtask e2e` starts the control plane and says where it is.
 
+mod admission;
 mod bed;
 mod compare;
+mod manifests;
 mod objects;
+mod place;
 mod scenario;
 mod scenarios;

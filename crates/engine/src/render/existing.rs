@@ -115,12 +115,12 @@ impl Existing {
     }
 
     /// The labels that are not this manager's.
-    pub(super) fn foreign_labels(&self, manager: &str) -> BTreeMap<String, String> {
+    pub fn foreign_labels(&self, manager: &str) -> BTreeMap<String, String> {
         foreign(&self.labels, self.labels_of.get(manager))
     }
 
     /// The annotations that are not this manager's.
-    pub(super) fn foreign_annotations(&self, manager: &str) -> BTreeMap<String, String> {
+    pub fn foreign_annotations(&self, manager: &str) -> BTreeMap<String, String> {
         foreign(&self.annotations, self.annotations_of.get(manager))
     }
 }
