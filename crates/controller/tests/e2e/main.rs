@@ -7,6 +7,7 @@ mod bed;
 mod compare;
 mod manifests;
 mod objects;
+mod observer;
 mod place;
 mod scenario;
 mod scenarios;

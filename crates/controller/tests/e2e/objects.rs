@@ -177,3 +177,12 @@ pub(crate) fn ready(object: &DynamicObject) -> Option<Value> {
     let conditions = object.data.pointer("/status/conditions")?.as_array()?;
     conditions.iter().find(|it| it["type"] == "Ready").cloned()
 }
+
+/// Applies a document that has no namespace.
+pub(crate) async fn apply_cluster_wide(client: &Client, document: &Value) {
+    let text = |path: &str| document.pointer(path).and_then(Value::as_str).unwrap();
+    let kind = kind_of(text("/apiVersion"), text("/kind"));
+    let api: Api<DynamicObject> = Api::all_with(client.clone(), &kind);
+    let parameters = PatchParams::apply("user").force();
+    api.patch(text("/metadata/name"), &parameters, &Patch::Apply(document)).await.unwrap();
+}
