@@ -76,6 +76,7 @@ impl Cluster {
             &emulator,
             folder,
             [metrics, live],
+            &[],
         )?;
         let mut cluster = Self { controller, emulator, plane, metrics, live };
         cluster.wait_until_ready()?;
@@ -105,17 +106,28 @@ impl Drop for Cluster {
 }
 
 /// What a server on this machine answers, its head included.
-pub(crate) fn get(port: u16, path: &str) -> Result<String> {
+fn get(port: u16, path: &str) -> Result<String> {
+    get_with(&format!("127.0.0.1:{port}"), path, "")
+}
+
+/// The same, with a line more in the head.
+pub(crate) fn get_with(address: &str, path: &str, header: &str) -> Result<String> {
     use std::io::{Read, Write};
-    let mut stream = std::net::TcpStream::connect(("127.0.0.1", port))?;
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+    let mut stream = std::net::TcpStream::connect(address)?;
+    let head =
+        format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{header}\r\n");
+    stream.write_all(head.as_bytes())?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
     Ok(answer)
 }
 
 /// The emulator believes in the tokens that this cluster makes.
-fn start_emulator(plane: &Plane, program: &Path, world: &Path) -> Result<RunningEmulator> {
+pub(crate) fn start_emulator(
+    plane: &Plane,
+    program: &Path,
+    world: &Path,
+) -> Result<RunningEmulator> {
     let jwks = plane.ask(&["get", "--raw", "/openid/v1/jwks"])?;
     let text = std::fs::read_to_string(world).context("cannot read the world")?;
     let host = ISSUER.trim_start_matches("https://");
@@ -149,12 +161,13 @@ pub(crate) fn install(plane: &mut Plane, controller: &Path) -> Result<()> {
     Ok(())
 }
 
-fn start_controller(
+pub(crate) fn start_controller(
     program: &Path,
     kubeconfig: &Path,
     emulator: &RunningEmulator,
     folder: &Path,
     [metrics, live]: [u16; 2],
+    flags: &[String],
 ) -> Result<Child> {
     let log = File::options().create(true).append(true).open(folder.join("controller.log"))?;
     let mut command = Command::new(program);
@@ -162,6 +175,7 @@ fn start_controller(
         format!("--metrics-addr=127.0.0.1:{metrics}"),
         format!("--live-addr=127.0.0.1:{live}"),
     ]);
+    command.args(flags);
     let kept = |name: &str| name.starts_with("AWS_ENDPOINT_URL") || name.ends_with("REGION");
     let variables = emulator.environment.iter().filter(|(name, _)| kept(name));
     command.env_clear().envs(variables.map(|(name, value)| (name, value)));

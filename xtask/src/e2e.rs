@@ -32,7 +32,11 @@ pub(crate) fn sim(seed: u64) -> Result<()> {
     run(Command::new(&sim).arg(format!("--seed={seed}")))?;
     say("the same without the margin, which has to be found");
     let mut mutant = Command::new(&sim);
-    mutant.args([format!("--seed={seed}"), "--grants=500".to_owned(), "--without-margin".to_owned()]);
+    mutant.args([
+        format!("--seed={seed}"),
+        "--grants=500".to_owned(),
+        "--without-margin".to_owned(),
+    ]);
     let output = mutant.stdout(Stdio::null()).stderr(Stdio::null()).status()?;
     ensure!(!output.success(), "a controller without a margin is not found");
     say("found");

@@ -38,7 +38,9 @@ pub(crate) fn ci() -> Result<()> {
     })?;
     lane("e2e: the controller on a real API server", || e2e::e2e(None))?;
     lane("judges: AWS CLI, boto3, ministack, botocore, relay-sdk, Go", judge::judge_all)?;
-    say("ran: test, format, lints, crates alone, docs, dependencies, e2e, judges; skipped: nothing");
+    say(
+        "ran: test, format, lints, crates alone, docs, dependencies, e2e, judges; skipped: nothing",
+    );
     Ok(())
 }
 

@@ -1,6 +1,7 @@
 //! The commands of this repository: what a shell script would do, and no more.
 
 mod bench;
+mod bench_cluster;
 mod cluster;
 mod e2e;
 mod fuzz;
@@ -87,6 +88,12 @@ enum Bench {
         #[arg(long, default_value_t = 30)]
         runs: usize,
     },
+    /// How fast many ExternalSecrets become ready, beside a bare client with the same requests
+    Cluster {
+        /// How many
+        #[arg(long, default_value_t = 1_000)]
+        size: usize,
+    },
     /// How often a pull secret is rendered in a second, beside Go's templates
     Render {
         /// How long each of three rounds takes
@@ -106,6 +113,7 @@ fn main() -> ExitCode {
         Command::Cluster => cluster::cluster(),
         Command::Bench { name: Bench::Cli { runs } } => bench::cli(runs),
         Command::Bench { name: Bench::Step { runs } } => step::bench_step(runs),
+        Command::Bench { name: Bench::Cluster { size } } => bench_cluster::bench_cluster(size),
         Command::Bench { name: Bench::Render { seconds } } => go::bench_render(seconds),
         Command::Fuzz { minutes } => fuzz::fuzz(minutes),
         Command::Fmt => lanes::format(),

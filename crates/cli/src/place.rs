@@ -2,9 +2,7 @@
 
 use std::path::Path;
 
-use rolecall_aws::{
-    CaBundle, Destination, Endpoint, Network, PlainHttp, ProfileSettings, Retries,
-};
+use rolecall_aws::{CaBundle, Destination, Endpoint, Network, PlainHttp, ProfileSettings, Retries};
 use rolecall_engine::region::Region;
 use rolecall_engine::request::Registry;
 use rolecall_engine::violation::Violations;

@@ -4,8 +4,8 @@
 //! `cargo xtask sim` runs it. It fails where a credential ends though AWS could be reached within
 //! the margin, or where calls crowd.
 
-use std::collections::{BTreeMap, BinaryHeap};
 use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
 
 use clap::Parser;
 use fastrand::Rng;
@@ -120,7 +120,10 @@ impl Day {
                 inputs: Inputs::Unread,
                 past: Past { is_first: true, seen_since: Some(start), ..Past::default() },
                 pass: Pass::new(start),
-                rules: Rules { alarm_margin: SignedDuration::from_mins(3), is_beside_another: false },
+                rules: Rules {
+                    alarm_margin: SignedDuration::from_mins(3),
+                    is_beside_another: false,
+                },
             };
             objects.push(Object { seen, life, epoch: 0, status: None });
             // All of them in the first two minutes: a crowd.
@@ -188,8 +191,7 @@ impl Day {
     fn restart(&mut self, now: Timestamp) {
         for index in 0..self.objects.len() {
             let object = &mut self.objects[index];
-            object.seen.past =
-                past_of(object.status.as_ref(), object.seen.object.generation);
+            object.seen.past = past_of(object.status.as_ref(), object.seen.object.generation);
             object.seen.past.seen_since = Some(now);
             object.epoch += 1;
             self.queue.push(Reverse((now, index, object.epoch)));

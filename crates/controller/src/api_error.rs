@@ -68,10 +68,10 @@ mod tests {
     #[test]
     fn the_servers_words_do_not_leave() {
         let status = json!({"code": 422, "message": "Secret \"t\" is invalid: canary", "reason": "Invalid",
-            "details": {"causes": [
-                {"reason": "FieldValueInvalid", "message": "Invalid value: \"canary\"", "field": "data[canary]"},
-                {"reason": "FieldValueInvalid", "message": "canary", "field": "type"},
-            ]}});
+        "details": {"causes": [
+            {"reason": "FieldValueInvalid", "message": "Invalid value: \"canary\"", "field": "data[canary]"},
+            {"reason": "FieldValueInvalid", "message": "canary", "field": "type"},
+        ]}});
         let status: kube::core::Status = serde_json::from_value(status).unwrap();
         let problem = problem_of(&Error::Api(Box::new(status)));
         let text = format!("{problem} {problem:?}");

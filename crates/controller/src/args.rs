@@ -102,7 +102,9 @@ fn address(text: &str) -> Result<SocketAddr, String> {
         Some(port) => format!("[::]:{port}"),
         None => text.to_owned(),
     };
-    whole.parse().map_err(|_| "an address is written as in :8080, 127.0.0.1:8080 or [::1]:8080".to_owned())
+    whole
+        .parse()
+        .map_err(|_| "an address is written as in :8080, 127.0.0.1:8080 or [::1]:8080".to_owned())
 }
 
 /// How long a stop waits for passes that run.
@@ -150,10 +152,21 @@ mod tests {
 
     #[test]
     fn flags_of_eso_are_taken_and_ignored() {
-        let words = ["rolecall-controller", "--concurrent=5", "--enable-leader-election",
-            "--client-qps", "50", "--controller-class", "x", "--metrics-addr=:9090"];
+        let words = [
+            "rolecall-controller",
+            "--concurrent=5",
+            "--enable-leader-election",
+            "--client-qps",
+            "50",
+            "--controller-class",
+            "x",
+            "--metrics-addr=:9090",
+        ];
         let (left, taken) = without_ignored(words.map(str::to_owned));
-        assert_eq!(left, ["rolecall-controller", "--controller-class", "x", "--metrics-addr=:9090"]);
+        assert_eq!(
+            left,
+            ["rolecall-controller", "--controller-class", "x", "--metrics-addr=:9090"]
+        );
         assert_eq!(taken, ["concurrent", "enable-leader-election", "client-qps"]);
         let args = Args::try_parse_from(left).unwrap();
         assert_eq!(args.run.metrics_addr.port(), 9090);

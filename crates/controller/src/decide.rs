@@ -137,6 +137,10 @@ impl Pass<'_> {
         if let Some(step) = self.finalizer() {
             return step;
         }
+        let fight = Announcement::AnotherController;
+        if seen.object.is_fought_for && !is_announced(seen, fight) {
+            return Step::Announce(fight);
+        }
         if let Some(failed) = &seen.pass.failure {
             return self.failed(&failed.failure, failed.ready);
         }
@@ -201,8 +205,7 @@ impl Pass<'_> {
     fn conflicting(&self, ready: Ready) -> Step {
         let part = self.seen.seed(0).part("conflict");
         // A Secret without the label is in no watch: its owner is looked at more often.
-        let is_watched =
-            matches!(&self.seen.target, Target::Present(facts) if facts.is_managed);
+        let is_watched = matches!(&self.seen.target, Target::Present(facts) if facts.is_managed);
         let period = if is_watched { CONFLICT } else { UNWATCHED };
         let wake = after(self.now, period - share(period / 10, part));
         let message = ready.message().to_owned();
@@ -277,7 +280,8 @@ impl Pass<'_> {
             Write::Renewed => &[],
         };
         if let Some(target) = target {
-            let wipes = matches!(self.spec.creation, CreationPolicy::Owner | CreationPolicy::Orphan);
+            let wipes =
+                matches!(self.spec.creation, CreationPolicy::Owner | CreationPolicy::Orphan);
             let keeps = target.is_immutable && write != Write::Created;
             if keeps {
                 // Only its marks were put right.
@@ -291,8 +295,7 @@ impl Pass<'_> {
         if owns && !self.seen.orphans.is_empty() && !self.seen.pass.has_deleted {
             return Step::DeleteOrphans;
         }
-        let refreshing =
-            if self.renews() { Refreshing::Scheduled } else { self.policy_never() };
+        let refreshing = if self.renews() { Refreshing::Scheduled } else { self.policy_never() };
         let mut said = said.to_vec();
         if self.seen.pass.has_deleted {
             said.push(Announcement::OrphanDeleted);
@@ -313,8 +316,7 @@ impl Pass<'_> {
         said: &[Announcement],
     ) -> Step {
         let has_synced = self.seen.pass.wrote.is_some() || self.is_changed();
-        let verdict =
-            Verdict { ready: Ready::Synced, refreshing, has_synced, failure: None, next };
+        let verdict = Verdict { ready: Ready::Synced, refreshing, has_synced, failure: None, next };
         settle(self.seen, verdict, said, false, next)
     }
 
@@ -428,8 +430,8 @@ fn settle(
     if let Some(next) = said.iter().find(|it| !is_announced(seen, **it)) {
         return Step::Announce(*next);
     }
-    let is_other = seen.past.ready != Some(verdict.ready)
-        || seen.past.refreshing != Some(verdict.refreshing);
+    let is_other =
+        seen.past.ready != Some(verdict.ready) || seen.past.refreshing != Some(verdict.refreshing);
     if !seen.pass.has_reported && (verdict.has_synced || is_new || is_other) {
         return Step::WriteStatus(Box::new(verdict));
     }

@@ -22,7 +22,8 @@ impl Events {
     /// A queue and whoever empties it, which ends with the last queue.
     pub fn new(client: kube::Client) -> (Self, impl Future<Output = ()> + Send) {
         let (queue, mut events) = mpsc::channel(QUEUE);
-        let recorder = Recorder::new(client, Reporter { controller: REPORTER.into(), instance: None });
+        let recorder =
+            Recorder::new(client, Reporter { controller: REPORTER.into(), instance: None });
         let dropped = Arc::new(AtomicU64::new(0));
         let lost = Arc::clone(&dropped);
         let work = async move {
@@ -63,12 +64,8 @@ pub fn words(what: Announcement, failure: Option<&Failure>) -> (EventType, &'sta
     match what {
         Announcement::Created => normal("Created", "secret created"),
         Announcement::Updated => normal("Updated", "secret updated"),
-        Announcement::Deleted => {
-            normal("Deleted", "secret deleted due to DeletionPolicy=Delete")
-        }
-        Announcement::OrphanDeleted => {
-            normal("Deleted", "secret deleted because it was orphaned")
-        }
+        Announcement::Deleted => normal("Deleted", "secret deleted due to DeletionPolicy=Delete"),
+        Announcement::OrphanDeleted => normal("Deleted", "secret deleted because it was orphaned"),
         Announcement::Failed(reason) => {
             let note = failure.map_or(reason.cure(), |failure| failure.detail.as_str());
             warning("UpdateFailed", note)

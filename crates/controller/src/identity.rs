@@ -108,9 +108,10 @@ impl ClusterSource {
         for (part, reference) in parts {
             let Some(KeyRef { name, .. }) = reference else { continue };
             if !read.contains_key(name.as_str()) {
-                let found = api.get(name).await.map_err(|error| {
-                    secret_problem(part, name, namespace, &problem_of(&error))
-                })?;
+                let found = api
+                    .get(name)
+                    .await
+                    .map_err(|error| secret_problem(part, name, namespace, &problem_of(&error)))?;
                 read.insert(name, found);
             }
         }
@@ -191,12 +192,7 @@ impl Source for ClusterSource {
     }
 }
 
-fn secret_problem(
-    part: &str,
-    name: &str,
-    namespace: &str,
-    problem: &ApiProblem,
-) -> SourceError {
+fn secret_problem(part: &str, name: &str, namespace: &str, problem: &ApiProblem) -> SourceError {
     let what = format!(
         "could not fetch {part} secret: cannot get Kubernetes secret \"{name}\" from namespace \
          \"{namespace}\": {problem}"
@@ -210,7 +206,9 @@ fn missing_value(part: &str, reference: &KeyRef, problem: &str) -> SourceError {
         "" => format!(
             "could not fetch {part} secret: cannot find secret data for key: \"{key}\" in Secret {name}"
         ),
-        problem => format!("could not fetch {part} secret: key \"{key}\" of Secret {name} {problem}"),
+        problem => {
+            format!("could not fetch {part} secret: key \"{key}\" of Secret {name} {problem}")
+        }
     };
     SourceError::Missing { what, hint: None }
 }

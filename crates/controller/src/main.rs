@@ -9,6 +9,14 @@ use rolecall_controller::{run, schema};
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
+    // Before anything is read: no core dump, no debugger of the same user, no /proc/PID/environ.
+    #[cfg(target_os = "linux")]
+    let hidden =
+        rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
+    #[cfg(target_os = "linux")]
+    if hidden.is_err() {
+        drop(writeln!(std::io::stderr(), "rolecall-controller: this process can be dumped"));
+    }
     let words = std::env::args_os().map(|word| word.to_string_lossy().into_owned());
     let (words, ignored) = without_ignored(words);
     let args = Args::parse_from(words);
@@ -34,7 +42,12 @@ fn crds() -> anyhow::Result<()> {
 
 fn control(args: rolecall_controller::args::RunArgs, ignored: &[&str]) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(format!("warn,rolecall_controller={}", args.loglevel))?;
-    tracing_subscriber::fmt().json().flatten_event(true).with_env_filter(filter).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .json()
+        .flatten_event(true)
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
     if !ignored.is_empty() {
         tracing::info!(flags = ignored.join(" "), "flags without a meaning here are ignored");
     }

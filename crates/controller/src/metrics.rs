@@ -8,7 +8,8 @@ use std::sync::{Mutex, PoisonError};
 
 use jiff::Timestamp;
 use prometheus::{
-    GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
+    GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts,
+    Registry, TextEncoder,
 };
 use rolecall_engine::error::Class;
 use rolecall_engine::plan::Plan;
@@ -194,18 +195,23 @@ impl Metrics {
             gauge.set(value);
             scrape.register(Box::new(gauge))
         };
-        let out_of_scope =
-            self.out_of_scope.lock().unwrap_or_else(PoisonError::into_inner).len();
+        let out_of_scope = self.out_of_scope.lock().unwrap_or_else(PoisonError::into_inner).len();
         gauge(
             "rolecall_externalsecrets_out_of_scope",
             "ExternalSecrets whose sources are none of rolecall's",
             i64::try_from(out_of_scope).unwrap_or(i64::MAX),
         )?;
-        gauge(
+        let counter = |name: &str, help: &str, value: u64| {
+            let counter = IntCounter::new(name, help)?;
+            counter.inc_by(value);
+            scrape.register(Box::new(counter))
+        };
+        counter(
             "rolecall_events_dropped_total",
             "Events that could not be written",
-            i64::try_from(events_dropped).unwrap_or(i64::MAX),
+            events_dropped,
         )?;
+        counter("rolecall_passes_total", "Passes over all objects", self.passes())?;
         let lag = prometheus::Gauge::new(
             "rolecall_queue_lag_seconds",
             "For how long the object that has waited longest is overdue",
@@ -248,6 +254,12 @@ impl Metrics {
             "Whether the stored credential is what is asked for",
             &["namespace", "name", "kind", "condition"],
         )?;
+        let remaining = HistogramOpts::new(
+            "rolecall_credential_remaining_seconds",
+            "For how long the stored credentials are still good",
+        );
+        let remaining = Histogram::with_opts(remaining.buckets(REMAINING.to_vec()))?;
+        scrape.register(Box::new(remaining.clone()))?;
         let expired = IntGauge::new("rolecall_credentials_expired", "Credentials that have ended")?;
         scrape.register(Box::new(expired.clone()))?;
         states.each(|key, state| {
@@ -260,8 +272,10 @@ impl Metrics {
                 }
             }
             let ends = past.lives.iter().map(|life| life.ends).min();
-            if ends.is_some_and(|ends| ends <= now) {
-                expired.inc();
+            if let Some(ends) = ends {
+                let left = ends.duration_since(now).as_secs_f64();
+                remaining.observe(left.max(0.0));
+                expired.add(i64::from(left <= 0.0));
             }
             if !self.is_per_object {
                 return;
@@ -276,9 +290,11 @@ impl Metrics {
             set(&renewal, past.renewal);
             set(&issued, past.lives.iter().map(|life| life.issued).min());
             let is = past.ready.map(crate::seen::Ready::is_ready);
-            for (status, value) in
-                [("True", is == Some(true)), ("False", is == Some(false)), ("Unknown", is.is_none())]
-            {
+            for (status, value) in [
+                ("True", is == Some(true)),
+                ("False", is == Some(false)),
+                ("Unknown", is.is_none()),
+            ] {
                 let labels = [namespace, name, "ExternalSecret", status];
                 ready.with_label_values(&labels).set(f64::from(u8::from(value)));
             }
@@ -306,4 +322,156 @@ impl Timer<'_> {
     }
 }
 
+/// From the alarm margin to the longest life of a session.
+const REMAINING: [f64; 10] =
+    [0.0, 60.0, 180.0, 300.0, 600.0, 1_200.0, 2_400.0, 3_600.0, 14_400.0, 43_200.0];
 const CONTROLLER: &str = "externalsecret";
+
+/// Every metric: its name, its kind, its labels, and what it says.
+pub const METRICS: [(&str, &str, &str, &str); 21] = [
+    ("controller_runtime_reconcile_errors_total", "counter", "controller", "passes that failed"),
+    (
+        "controller_runtime_reconcile_time_seconds",
+        "histogram",
+        "controller",
+        "how long passes take",
+    ),
+    (
+        "controller_runtime_reconcile_total",
+        "counter",
+        "controller, result",
+        "passes, by their result",
+    ),
+    (
+        "externalsecret_provider_api_calls_count",
+        "counter",
+        "provider, call, status",
+        "calls of AWS",
+    ),
+    (
+        "externalsecret_reconcile_duration",
+        "gauge",
+        "name, namespace",
+        "how long the last pass took, in nanoseconds",
+    ),
+    (
+        "externalsecret_status_condition",
+        "gauge",
+        "name, namespace, condition, status",
+        "the condition Ready: 1 at the status that it has",
+    ),
+    ("externalsecret_sync_calls_error", "counter", "name, namespace", "passes that failed"),
+    ("externalsecret_sync_calls_total", "counter", "name, namespace", "passes"),
+    (
+        "rolecall_credential_expiration_timestamp_seconds",
+        "gauge",
+        "namespace, name, kind",
+        "when the stored credential ends",
+    ),
+    (
+        "rolecall_credential_issued_timestamp_seconds",
+        "gauge",
+        "namespace, name, kind",
+        "when the stored credential was issued",
+    ),
+    (
+        "rolecall_credential_ready_status",
+        "gauge",
+        "namespace, name, kind, condition",
+        "whether the stored credential is what is asked for",
+    ),
+    (
+        "rolecall_credential_remaining_seconds",
+        "histogram",
+        "",
+        "for how long the stored credentials are still good, at this scrape",
+    ),
+    (
+        "rolecall_credential_renewal_timestamp_seconds",
+        "gauge",
+        "namespace, name, kind",
+        "when the stored credential is to be renewed; a failed try does not move it",
+    ),
+    ("rolecall_credentials_expired", "gauge", "", "stored credentials that have ended"),
+    ("rolecall_events_dropped_total", "counter", "", "Events that could not be written"),
+    (
+        "rolecall_externalsecrets_out_of_scope",
+        "gauge",
+        "",
+        "ExternalSecrets whose sources are none of rolecall's",
+    ),
+    ("rolecall_passes_total", "counter", "", "passes over all objects"),
+    (
+        "rolecall_queue_lag_seconds",
+        "gauge",
+        "",
+        "for how long the object that has waited longest is overdue; liveness follows it",
+    ),
+    (
+        "rolecall_refresh_failures_total",
+        "counter",
+        "class",
+        "refreshes that failed, by the reason of Refreshing",
+    ),
+    (
+        "rolecall_sts_calls_total",
+        "counter",
+        "operation, region, outcome",
+        "calls of AWS, and what came of them",
+    ),
+    (
+        "rolecall_sts_throttles_total",
+        "counter",
+        "region",
+        "calls that AWS refused because there were too many",
+    ),
+];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use rolecall_engine::arn::{Dialect, RoleArn};
+    use rolecall_engine::plan::SourceSpec;
+    use rolecall_engine::request::{RoleRequest, SessionName};
+
+    use super::*;
+    use crate::schedule::Life;
+    use crate::seen::{Past, Ready};
+    use crate::state::State;
+
+    #[test]
+    fn every_metric_is_documented_and_every_documented_one_is_there() {
+        let metrics = Metrics::new(true).unwrap();
+        let key = Key::new("team-a", "reader");
+        metrics.pass_begins(&key).ends(Some(Reason::Throttled));
+        metrics.failed(Reason::Throttled);
+        let role = RoleArn::parse("arn:aws:iam::111122223333:role/reader", Dialect::Aws).unwrap();
+        let request = RoleRequest::new(role, SessionName::made_from("team-a.reader"));
+        let region = rolecall_engine::region::Region::parse("eu-west-1").unwrap();
+        let plan = Plan::assume_role(region, SourceSpec::Environment, Vec::new(), request);
+        metrics.called(&plan, Some(Class::Throttled));
+        let states = States::default();
+        let life = Life { issued: Timestamp::UNIX_EPOCH, ends: Timestamp::UNIX_EPOCH };
+        let past = Past {
+            lives: vec![life],
+            renewal: Some(life.ends),
+            ready: Some(Ready::Synced),
+            ..Past::default()
+        };
+        states.put(&key, State { past, ..State::default() });
+        let text = metrics.text(&states, 3, Timestamp::UNIX_EPOCH).unwrap();
+        let kinds = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
+        let found: BTreeSet<&str> = kinds.collect();
+        let told: Vec<String> =
+            METRICS.iter().map(|(name, kind, ..)| format!("{name} {kind}")).collect();
+        assert_eq!(found, told.iter().map(String::as_str).collect());
+        assert!(text.contains("\nrolecall_events_dropped_total 3\n"));
+        metrics.forget(&key);
+        states.remove(&key);
+        let text = metrics.text(&states, 3, Timestamp::UNIX_EPOCH).unwrap();
+        let left: Vec<&str> = text.lines().filter(|line| line.contains("reader")).collect();
+        // ESO's counters stay.
+        assert!(left.iter().all(|line| line.starts_with("externalsecret_sync_calls")), "{left:?}");
+    }
+}

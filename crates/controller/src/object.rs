@@ -1,6 +1,7 @@
 //! An ExternalSecret as the API server has it: whose it is, and what it asks for.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use kube::api::DynamicObject;
 use kube::core::{ApiResource, GroupVersionKind};
 use rolecall_engine::grant::{ExternalSecret, GeneratorKind, Grant};
@@ -83,6 +84,7 @@ pub fn facts(object: &DynamicObject) -> ObjectFacts {
         force_sync,
         is_deleting: metadata.deletion_timestamp.is_some(),
         has_finalizer: metadata.finalizers.iter().flatten().any(|it| it == FINALIZER),
+        is_fought_for: false,
     }
 }
 
@@ -197,7 +199,8 @@ fn read_refresh(document: &Value, violations: &mut Violations) -> Refresh {
         Some(text) => go_duration(text),
     };
     if interval.is_none() {
-        let problem = "is no Go duration: write hours as h, minutes as m, seconds as s, as in 1h30m";
+        let problem =
+            "is no Go duration: write hours as h, minutes as m, seconds as s, as in 1h30m";
         violations.push("spec.refreshInterval", problem);
     }
     Refresh {
@@ -205,6 +208,26 @@ fn read_refresh(document: &Value, violations: &mut Violations) -> Refresh {
         interval: interval.unwrap_or(DEFAULT_INTERVAL),
         windows: spec.and_then(|spec| spec.get("syncWindows")).map(Windows::read),
     }
+}
+
+/// Keeps of the managed fields who else writes the status, and when: the rest is of no use here, and
+/// half of the object.
+pub fn prune(object: &mut DynamicObject) {
+    let entries = object.metadata.managed_fields.take().unwrap_or_default().into_iter();
+    let others = entries.filter(|entry| {
+        let manager = entry.manager.as_deref().unwrap_or_default();
+        let is_person = manager.starts_with("kubectl");
+        entry.subresource.as_deref() == Some("status") && manager != STATUS_MANAGER && !is_person
+    });
+    let others: Vec<_> =
+        others.map(|entry| ManagedFieldsEntry { fields_v1: None, ..entry }).collect();
+    object.metadata.managed_fields = (!others.is_empty()).then_some(others);
+}
+
+/// Whether somebody else, and no person, wrote the status after this.
+pub fn is_status_of_another(object: &DynamicObject, since: Timestamp) -> bool {
+    let others = object.metadata.managed_fields.iter().flatten();
+    others.into_iter().any(|it| it.time.as_ref().is_some_and(|time| time.0 > since))
 }
 
 /// The `resourceVersion` of an object as a number, which grows
@@ -219,6 +242,8 @@ pub fn sync_of(status: Option<&Value>) -> [Option<&str>; 2] {
     [text("refreshTime"), text("syncedResourceVersion")]
 }
 
+/// Who writes the status.
+pub const STATUS_MANAGER: &str = "rolecall/status";
 /// The finalizer, under ESO's name, so that a switch works both ways.
 pub const FINALIZER: &str = "externalsecrets.external-secrets.io/externalsecret-cleanup";
 const FORCE_SYNC: [&str; 2] = ["external-secrets.io/force-sync", "force-sync"];

@@ -136,9 +136,9 @@ impl Planner {
             let code = "ambient-denied";
             return Err(Failure::new(Reason::AmbientDenied, code, message.to_owned(), now));
         }
-        self.ambient.clone().map_err(|problem| {
-            Failure::new(Reason::MissingInput, "no-source", problem, now)
-        })
+        self.ambient
+            .clone()
+            .map_err(|problem| Failure::new(Reason::MissingInput, "no-source", problem, now))
     }
 
     fn account(
@@ -215,13 +215,7 @@ fn find(
     Ok(grant)
 }
 
-fn assemble(
-    ask: &Ask,
-    region: Region,
-    start: Start,
-    name: &SessionName,
-    is_ambient: bool,
-) -> Plan {
+fn assemble(ask: &Ask, region: Region, start: Start, name: &SessionName, is_ambient: bool) -> Plan {
     match ask {
         Ask::AssumeRole(spec) => {
             let (via, mut last) = spec.requests(name);

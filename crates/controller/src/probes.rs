@@ -50,11 +50,7 @@ pub async fn probes(
     serve(address, router.with_state(served), end).await
 }
 
-async fn serve(
-    address: SocketAddr,
-    router: Router,
-    end: CancellationToken,
-) -> std::io::Result<()> {
+async fn serve(address: SocketAddr, router: Router, end: CancellationToken) -> std::io::Result<()> {
     let listener = tokio::net::TcpListener::bind(address).await?;
     tracing::debug!(address = %listener.local_addr()?, "listening");
     axum::serve(listener, router).with_graceful_shutdown(end.cancelled_owned()).await

@@ -10,7 +10,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use kube::api::{Api, DynamicObject, Patch, PatchParams};
 use kube::runtime::controller::Action;
 use rolecall_engine::grant::ExternalSecret;
@@ -25,7 +25,9 @@ use crate::events::Events;
 use crate::failure::{Failure, Reason};
 use crate::identity::ClusterSource;
 use crate::metrics::Metrics;
-use crate::object::{self, FINALIZER, Key, Scope, external_secrets, sync_of, version_of};
+use crate::object::{
+    self, FINALIZER, Key, Scope, external_secrets, is_status_of_another, sync_of, version_of,
+};
 use crate::permits::Permits;
 use crate::planner::{Planned, Planner};
 use crate::scope::Classes;
@@ -102,7 +104,7 @@ impl Reconciler {
 
     /// Looks at the object itself, and at the store that it names.
     async fn begin(&self, key: Key, object: Arc<DynamicObject>) -> Result<Run<'_>, Duration> {
-        let facts = object::facts(&object);
+        let mut facts = object::facts(&object);
         let wrapped = |name: &str| self.world.wrapped_kind(name);
         let mut scope = object::scope_of(&object, wrapped);
         if scope != Scope::Foreign {
@@ -137,6 +139,10 @@ impl Reconciler {
         let is_edited = version_of(&object) > state.status_version
             && state.status_version.is_some()
             && sync_of(status) != sync_of(state.status.as_ref());
+        // Times of managed fields are whole seconds.
+        let since = state.status_time.and_then(|time| time.checked_add(SECOND).ok());
+        facts.is_fought_for =
+            is_edited && since.is_some_and(|since| is_status_of_another(&object, since));
         if is_edited {
             // Somebody else wrote the status since: what it says of the last sync counts.
             state.past.synced = past_of(status, facts.generation).synced;
@@ -245,8 +251,10 @@ impl Run<'_> {
             "resourceVersion": self.object.metadata.resource_version,
             "finalizers": finalizers,
         }});
-        let parameters = PatchParams { field_manager: Some(MANAGER.to_owned()), ..Default::default() };
-        let patched = self.objects().patch(&self.key.name, &parameters, &Patch::Merge(&patch)).await;
+        let parameters =
+            PatchParams { field_manager: Some(MANAGER.to_owned()), ..Default::default() };
+        let patched =
+            self.objects().patch(&self.key.name, &parameters, &Patch::Merge(&patch)).await;
         match patched {
             Ok(object) => {
                 self.object = Arc::new(object);
@@ -280,6 +288,7 @@ impl Run<'_> {
     }
 }
 
+const SECOND: SignedDuration = SignedDuration::from_secs(1);
 /// A pass has a dozen steps at most.
 const MOST_STEPS: usize = 40;
 /// Who writes what is no Secret and no status.

@@ -40,7 +40,8 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     let settings = Settings::read(args.allow_http)
         .map_err(|found| anyhow::anyhow!("the environment cannot be used\n{found}"))?;
     let config = kube::Config::infer().await.context(NO_CLUSTER)?;
-    let client = kube::Client::try_from(config).context("cannot make a client of the API server")?;
+    let client =
+        kube::Client::try_from(config).context("cannot make a client of the API server")?;
     let served = served_status(&client).await?;
     let stores = Stores::new();
     let world = Arc::clone(&stores.world);
@@ -49,14 +50,18 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     let metrics = Metrics::new(args.metrics_per_object).context("cannot make the metrics")?;
     let metrics = Arc::new(metrics);
     let states = Arc::new(States::default());
-    let reconciler = reconciler(&args, settings, Parts {
-        client: client.clone(),
-        world: Arc::clone(&world),
-        served,
-        events,
-        metrics: Arc::clone(&metrics),
-        states: Arc::clone(&states),
-    });
+    let reconciler = reconciler(
+        &args,
+        settings,
+        Parts {
+            client: client.clone(),
+            world: Arc::clone(&world),
+            served,
+            events,
+            metrics: Arc::clone(&metrics),
+            states: Arc::clone(&states),
+        },
+    );
     let reconciler = Arc::new(reconciler);
     let watching = Watching {
         client,
@@ -119,8 +124,7 @@ struct Parts {
 fn reconciler(args: &RunArgs, settings: Settings, parts: Parts) -> Reconciler {
     let Settings { network, region, dialect, ambient, machine } = settings;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let source =
-        Arc::new(ClusterSource::new(parts.client.clone(), machine, Arc::clone(&clock)));
+    let source = Arc::new(ClusterSource::new(parts.client.clone(), machine, Arc::clone(&clock)));
     let aws = Arc::new(AwsClient::new(network, Arc::clone(&clock)));
     let asked: Arc<dyn Source> = Arc::clone(&source) as Arc<dyn Source>;
     Reconciler {
@@ -181,9 +185,12 @@ async fn served_status(client: &kube::Client) -> anyhow::Result<ServedStatus> {
                  with rolecall-controller crds | kubectl apply --server-side -f -"
             )
         })?;
-    let served = ServedStatus::read(&document).context("the API server has no ExternalSecret v1")?;
+    let served =
+        ServedStatus::read(&document).context("the API server has no ExternalSecret v1")?;
     if served != ServedStatus::ours() {
-        tracing::warn!("the CRD of ExternalSecret is not rolecall's: some of the status is left out");
+        tracing::warn!(
+            "the CRD of ExternalSecret is not rolecall's: some of the status is left out"
+        );
     }
     Ok(served)
 }

@@ -12,9 +12,7 @@ pub mod status;
 
 pub use crds::{crds, crds_yaml};
 pub use external_secret::ExternalSecretSpec;
-pub use generators::{
-    AssumeRoleSpec, ClusterGeneratorSpec, RegistryTokenSpec, SessionTokenSpec,
-};
+pub use generators::{AssumeRoleSpec, ClusterGeneratorSpec, RegistryTokenSpec, SessionTokenSpec};
 pub use status::ExternalSecretStatus;
 
 use schemars::JsonSchema;
@@ -34,11 +32,8 @@ pub struct Name(
 #[derive(Debug, JsonSchema)]
 #[schemars(transparent)]
 pub struct Namespace(
-    #[schemars(
-        length(min = 1, max = 63),
-        regex(pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")
-    )]
-    pub String,
+    #[schemars(length(min = 1, max = 63), regex(pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"))]
+    pub  String,
 );
 
 /// A key of a Secret or a ConfigMap.

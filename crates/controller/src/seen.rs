@@ -45,6 +45,8 @@ pub struct ObjectFacts {
     pub is_deleting: bool,
     /// Whether it has the finalizer.
     pub has_finalizer: bool,
+    /// Whether another controller wrote the status after we did.
+    pub is_fought_for: bool,
 }
 
 /// What an object asks for.

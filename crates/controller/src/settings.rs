@@ -114,7 +114,8 @@ impl Settings {
 }
 
 fn config_files() -> ConfigFiles {
-    let in_home = |name: &str| variable("HOME").map(|home| PathBuf::from(home).join(".aws").join(name));
+    let in_home =
+        |name: &str| variable("HOME").map(|home| PathBuf::from(home).join(".aws").join(name));
     let named = |name: &str| variable(name).map(PathBuf::from);
     ConfigFiles {
         config: named("AWS_CONFIG_FILE").or_else(|| in_home("config")),
@@ -131,13 +132,14 @@ fn ambient(config: &SharedConfig, dialect: Dialect) -> Result<Start, String> {
     match (has("AWS_ACCESS_KEY_ID"), has("AWS_SECRET_ACCESS_KEY")) {
         (true, true) => return Ok(SourceSpec::Environment.into()),
         (false, false) => {}
-        _ => return Err("only one of AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY is set".to_owned()),
+        _ => {
+            return Err("only one of AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY is set".to_owned());
+        }
     }
     let profile = text("AWS_PROFILE").or_else(|| text("AWS_DEFAULT_PROFILE"));
     let profile = profile.unwrap_or_else(|| "default".to_owned());
     if config.has_credentials(&profile) {
-        let options =
-            ChainOptions { dialect, default_name: name, session_name: None, role: None };
+        let options = ChainOptions { dialect, default_name: name, session_name: None, role: None };
         let chain = config.chain(&profile, &options).map_err(|error| error.to_string())?;
         return Ok(chain.start);
     }
@@ -154,8 +156,8 @@ fn ambient(config: &SharedConfig, dialect: Dialect) -> Result<Start, String> {
         let source = SourceSpec::Token { from, account: None };
         return Ok(Start { source, hops: vec![Hop::WebIdentity(hop)] });
     }
-    let is_container = has("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI")
-        || has("AWS_CONTAINER_CREDENTIALS_FULL_URI");
+    let is_container =
+        has("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI") || has("AWS_CONTAINER_CREDENTIALS_FULL_URI");
     let source = if is_container { SourceSpec::Container } else { SourceSpec::Instance };
     Ok(source.into())
 }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use jiff::Timestamp;
 use rolecall_engine::session::Issued;
 use serde_json::Value;
 
@@ -25,6 +26,8 @@ pub struct State {
     pub status: Option<Value>,
     /// The `resourceVersion` of the object as its status was written last.
     pub status_version: Option<u64>,
+    /// When the status was written last.
+    pub status_time: Option<Timestamp>,
     /// The Secret that was written.
     pub binding: Option<String>,
     /// The `resourceVersion` of the Secret as it was written last.

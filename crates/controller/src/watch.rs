@@ -13,7 +13,7 @@ use kube::runtime::{WatchStreamExt, watcher as watch};
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::metrics::Metrics;
-use crate::object::{Key, external_secrets, generators};
+use crate::object::{Key, external_secrets, generators, prune};
 use crate::state::States;
 use crate::world::{Account, GENERATORS, Input, MANAGED, StoredTarget, World};
 
@@ -137,8 +137,7 @@ impl Watching {
     async fn external_secrets(self, writer: Writer<DynamicObject>) {
         let api = self.dynamic(&external_secrets(), false);
         let events = watch(api, watcher::Config::default()).default_backoff();
-        // Who owns which field is of no use here, and half of the object.
-        let events = events.modify(|object| object.metadata.managed_fields = None);
+        let events = events.modify(prune);
         let events = reflector(writer, events);
         let mut known: HashMap<Key, u64> = HashMap::new();
         let mut listed: HashSet<Key> = HashSet::new();
@@ -223,8 +222,8 @@ impl Watching {
                 }
                 Event::Delete(account) => self.account_changed(&account, false),
                 Event::InitDone => {
-                        told.take().map(|told| told.send(()));
-                    },
+                    told.take().map(|told| told.send(()));
+                }
                 Event::Init => {}
             }
         }
@@ -281,9 +280,8 @@ impl Watching {
         let users = self.world.users_of(&Input::Target(key.clone())).into_iter();
         // What an object wrote itself is no news to it, and what comes while it writes it looks at
         // afterwards.
-        let is_own = |user: &Key| {
-            self.states.wrote(user, &version) || self.world.is_writing(&key, user)
-        };
+        let is_own =
+            |user: &Key| self.states.wrote(user, &version) || self.world.is_writing(&key, user);
         self.triggers.all(users.filter(|user| !is_own(user)));
     }
 

@@ -59,7 +59,8 @@ impl StoredTarget {
         let label = metadata.labels.as_ref().and_then(|map| map.get(MANAGED));
         let data = secret.data.iter().flatten();
         let data = data.map(|(key, value)| (key.clone(), Data::new(value.0.clone()))).collect();
-        let controller = metadata.owner_references.iter().flatten().find(|it| it.controller == Some(true));
+        let controller =
+            metadata.owner_references.iter().flatten().find(|it| it.controller == Some(true));
         Self {
             uid: metadata.uid.clone().unwrap_or_default(),
             resource_version: metadata.resource_version.clone().unwrap_or_default(),
@@ -79,15 +80,16 @@ impl StoredTarget {
     pub fn facts(&self, name: &str) -> TargetFacts {
         let manager = field_manager(name);
         let ours = self.keys_of.iter().find(|(it, _)| *it == manager).map_or(0, |(_, keys)| *keys);
-        let owner = match &self.controller {
-            None => Owner::Nobody,
-            Some((group, kind, owner))
-                if group == "external-secrets.io" && kind == "ExternalSecret" =>
-            {
-                if owner == name { Owner::Us } else { Owner::OtherExternalSecret }
-            }
-            Some(_) => Owner::OtherController,
-        };
+        let owner =
+            match &self.controller {
+                None => Owner::Nobody,
+                Some((group, kind, owner))
+                    if group == "external-secrets.io" && kind == "ExternalSecret" =>
+                {
+                    if owner == name { Owner::Us } else { Owner::OtherExternalSecret }
+                }
+                Some(_) => Owner::OtherController,
+            };
         TargetFacts {
             uid: self.uid.clone(),
             resource_version: self.resource_version.clone(),

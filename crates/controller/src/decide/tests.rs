@@ -191,7 +191,11 @@ fn what_is_due_by_policy() {
 fn what_is_repaired_by_policy() {
     use CreationPolicy::{CreateOrMerge, Merge, Orphan, Owner as Owned};
     let rows = [
-        ("deleted", Target::Absent, [(Owned, "write"), (Orphan, "wait"), (Merge, "status"), (CreateOrMerge, "write")]),
+        (
+            "deleted",
+            Target::Absent,
+            [(Owned, "write"), (Orphan, "wait"), (Merge, "status"), (CreateOrMerge, "write")],
+        ),
         (
             "edited",
             Target::Present(TargetFacts { hash_fits: false, ..target() }),
@@ -250,7 +254,8 @@ fn ownership_is_checked_before_anything_is_called() {
 fn an_immutable_secret_costs_no_call() {
     let mut seen = with(&synced(), |spec| spec.is_immutable = true);
     seen.past = Past::default();
-    seen.target = Target::Present(TargetFacts { is_managed: false, owner: Owner::Nobody, ..target() });
+    seen.target =
+        Target::Present(TargetFacts { is_managed: false, owner: Owner::Nobody, ..target() });
     check(&seen, "marks");
     seen.target = Target::Present(TargetFacts { is_immutable: true, ..target() });
     check(&seen, "marks");
@@ -282,9 +287,13 @@ fn failing(reason: Reason, minutes_left: i64) -> Seen {
 /// Two margins: a failed renewal is told at once, and makes an object not ready only near the end.
 #[test]
 fn a_failed_renewal_keeps_it_ready_until_the_alarm() {
-    for reason in [Reason::Throttled, Reason::Unavailable, Reason::AccessDenied, Reason::BadBaseCredential] {
+    for reason in
+        [Reason::Throttled, Reason::Unavailable, Reason::AccessDenied, Reason::BadBaseCredential]
+    {
         for (left, is_ready) in [(12, true), (4, true), (3, false), (1, false)] {
-            let Step::WriteStatus(verdict) = decide(&failing(reason, left), now()) else { panic!() };
+            let Step::WriteStatus(verdict) = decide(&failing(reason, left), now()) else {
+                panic!()
+            };
             assert_eq!(verdict.ready.is_ready(), is_ready, "{reason:?}, {left} min left");
             assert_eq!(verdict.refreshing, Refreshing::Failed(reason));
         }

@@ -72,7 +72,8 @@ impl Run<'_> {
         match planned {
             Ok(planned) => {
                 let sharers = self.on.world.sharers(&planned.inputs);
-                let looks = self.seen.past.failure.as_ref().is_some_and(|it| it.reason.looks_at_key());
+                let looks =
+                    self.seen.past.failure.as_ref().is_some_and(|it| it.reason.looks_at_key());
                 let key_version = if looks { self.key_version(&planned.plans).await } else { None };
                 if let Wanted::Secret(spec) = &mut self.seen.wanted {
                     spec.has_both_auths = planned.has_both_auths;

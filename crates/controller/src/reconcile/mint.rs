@@ -197,14 +197,23 @@ fn words(error: &Error, plan: &Plan, index: usize) -> (Reason, String, String) {
         }
         Error::Source(problem) | Error::Factor(problem) => {
             let message = problem.to_string();
-            let detail = format!("{place}, err: error using generator: unable to create aws session: {message}");
+            let detail = format!(
+                "{place}, err: error using generator: unable to create aws session: {message}"
+            );
             (reason, message, detail)
         }
         Error::Call { facts, failure } => {
             let role = facts.role.as_ref().map(|role| format!(" of {role}")).unwrap_or_default();
-            let message = format!("{}{role} by {}: {}", facts.operation, plan.source, reason.cure());
+            let message =
+                format!("{}{role} by {}: {}", facts.operation, plan.source, reason.cure());
             let said = match failure {
-                rolecall_engine::error::CallFailure::Refused { service, status, code, message, .. } => {
+                rolecall_engine::error::CallFailure::Refused {
+                    service,
+                    status,
+                    code,
+                    message,
+                    ..
+                } => {
                     format!(
                         "operation error {service}: {}, https response error StatusCode: {status}, \
                          api error {code}: {message}",
@@ -222,9 +231,9 @@ fn words(error: &Error, plan: &Plan, index: usize) -> (Reason, String, String) {
 
 fn code_of(error: &Error) -> &str {
     match error {
-        Error::Call { failure: rolecall_engine::error::CallFailure::Refused { code, .. }, .. } => {
-            code
-        }
+        Error::Call {
+            failure: rolecall_engine::error::CallFailure::Refused { code, .. }, ..
+        } => code,
         error => error.code(),
     }
 }
@@ -232,7 +241,8 @@ fn code_of(error: &Error) -> &str {
 fn request_id(error: &Error) -> Option<&str> {
     match error {
         Error::Call {
-            failure: rolecall_engine::error::CallFailure::Refused { request_id, .. }, ..
+            failure: rolecall_engine::error::CallFailure::Refused { request_id, .. },
+            ..
         } => request_id.as_deref(),
         _ => None,
     }

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::Run;
 use crate::api_error::{ApiProblem, problem_of};
 use crate::decide::Verdict;
-use crate::object::{external_secrets, version_of};
+use crate::object::{STATUS_MANAGER, external_secrets, version_of};
 use crate::seen::Announcement;
 use crate::status::Report;
 
@@ -41,6 +41,7 @@ impl Run<'_> {
             Ok(object) => {
                 self.state.status = Some(status);
                 self.state.status_version = version_of(&object);
+                self.state.status_time = Some(now);
             }
             Err(error) => {
                 let problem = problem_of(&error);
@@ -95,5 +96,3 @@ impl Run<'_> {
         }
     }
 }
-
-const STATUS_MANAGER: &str = "rolecall/status";

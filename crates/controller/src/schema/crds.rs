@@ -36,9 +36,8 @@ pub fn crds_yaml() -> Result<String, serde_saphyr::ser::Error> {
 
 fn external_secrets() -> Value {
     let schema = object::<ExternalSecretSpec>(Some(schema_of::<ExternalSecretStatus>()));
-    let column = |name: &str, path: &str, kind: &str| {
-        json!({"name": name, "jsonPath": path, "type": kind})
-    };
+    let column =
+        |name: &str, path: &str, kind: &str| json!({"name": name, "jsonPath": path, "type": kind});
     let ready = |field: &str| format!(".status.conditions[?(@.type==\"Ready\")].{field}");
     let columns = json!([
         column("StoreType", ".spec.secretStoreRef.kind", "string"),

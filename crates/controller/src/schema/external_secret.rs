@@ -217,7 +217,9 @@ pub struct SyncWindow {
     /// When it begins: five fields of cron, a shorthand such as @daily, or @every 1h; in UTC.
     #[schemars(
         length(min = 1),
-        regex(pattern = r"^(@(annually|yearly|monthly|weekly|daily|midnight|hourly)|@every [^\s]+.*|[^\s]+( [^\s]+){4})$")
+        regex(
+            pattern = r"^(@(annually|yearly|monthly|weekly|daily|midnight|hourly)|@every [^\s]+.*|[^\s]+( [^\s]+){4})$"
+        )
     )]
     pub schedule: String,
 }

@@ -54,7 +54,11 @@ pub struct Parameters {
 #[schemars(rename_all = "camelCase")]
 pub struct HopParameters {
     /// What the role's trust policy may demand of a third party.
-    #[schemars(rename = "externalID", length(min = 2, max = 1224), regex(pattern = r"^[\w+=,.@:\/-]*$"))]
+    #[schemars(
+        rename = "externalID",
+        length(min = 2, max = 1224),
+        regex(pattern = r"^[\w+=,.@:\/-]*$")
+    )]
     pub external_id: Option<String>,
     /// The session's name; made of the namespace and name of the ExternalSecret where nothing is
     /// said.

@@ -72,7 +72,9 @@ pub(super) fn template() -> Value {
                 "!has(self.type) || self.type != '{TOKEN}' || !has(self.templateFrom) \
                  || !self.templateFrom.exists(f, has(f.target) && f.target.lowerAscii() == 'annotations')"
             ),
-            &format!("template.type=\"{TOKEN}\" with templateFrom target=\"Annotations\" is not allowed"),
+            &format!(
+                "template.type=\"{TOKEN}\" with templateFrom target=\"Annotations\" is not allowed"
+            ),
         ),
     ])
 }

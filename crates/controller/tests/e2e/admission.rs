@@ -58,26 +58,130 @@ fn external_secrets() -> Vec<Row> {
     let token = "kubernetes.io/service-account-token";
     vec![
         row("plain", external_secret(json!({"dataFrom": [entry()]})), None),
-        row("nothing", external_secret(json!({})), Some("either data or dataFrom should be specified")),
-        row("empty lists", external_secret(json!({"data": [], "dataFrom": []})), Some("either data or dataFrom should be specified")),
-        row("Delete with Merge", with_target(json!({"deletionPolicy": "Delete", "creationPolicy": "Merge"})), Some(NOT_OWNED)),
-        row("Delete with None", with_target(json!({"deletionPolicy": "Delete", "creationPolicy": "None"})), Some(NOT_OWNED)),
-        row("Delete with CreateOrMerge", with_target(json!({"deletionPolicy": "Delete", "creationPolicy": "CreateOrMerge"})), Some(NOT_OWNED)),
-        row("Delete with Orphan", with_target(json!({"deletionPolicy": "Delete", "creationPolicy": "Orphan"})), None),
+        row(
+            "nothing",
+            external_secret(json!({})),
+            Some("either data or dataFrom should be specified"),
+        ),
+        row(
+            "empty lists",
+            external_secret(json!({"data": [], "dataFrom": []})),
+            Some("either data or dataFrom should be specified"),
+        ),
+        row(
+            "Delete with Merge",
+            with_target(json!({"deletionPolicy": "Delete", "creationPolicy": "Merge"})),
+            Some(NOT_OWNED),
+        ),
+        row(
+            "Delete with None",
+            with_target(json!({"deletionPolicy": "Delete", "creationPolicy": "None"})),
+            Some(NOT_OWNED),
+        ),
+        row(
+            "Delete with CreateOrMerge",
+            with_target(json!({"deletionPolicy": "Delete", "creationPolicy": "CreateOrMerge"})),
+            Some(NOT_OWNED),
+        ),
+        row(
+            "Delete with Orphan",
+            with_target(json!({"deletionPolicy": "Delete", "creationPolicy": "Orphan"})),
+            None,
+        ),
         row("Delete with Owner", with_target(json!({"deletionPolicy": "Delete"})), None),
-        row("Merge with None", with_target(json!({"deletionPolicy": "Merge", "creationPolicy": "None"})), Some("deletionPolicy=Merge must not be used with creationPolicy=None. There is no Secret to merge with")),
-        row("empty source", external_secret(json!({"dataFrom": [{"sourceRef": {}}]})), Some("generatorRef or storeRef must be set when using sourceRef in dataFrom")),
-        row("no source", external_secret(json!({"dataFrom": [{}]})), Some("either extract, find, or sourceRef must be set to dataFrom")),
-        row("two sources", external_secret(json!({"dataFrom": [{"extract": {"key": "k"}, "sourceRef": entry()["sourceRef"]}]})), Some("extract, find, or generatorRef cannot be set at the same time")),
-        row("bootstrap token", with_target(json!({"template": {"type": "bootstrap.kubernetes.io/token"}})), Some("template.type=\"bootstrap.kubernetes.io/token\" is not allowed")),
-        row("account token", with_target(json!({"template": {"type": token, "metadata": {"annotations": {"kubernetes.io/service-account.name": "x"}}}})), Some("template.type=\"kubernetes.io/service-account-token\" with annotation \"kubernetes.io/service-account.name\" is not allowed")),
-        row("account token from elsewhere", with_target(json!({"template": {"type": token, "templateFrom": [{"literal": "a: b", "target": "annotations"}]}})), Some("template.type=\"kubernetes.io/service-account-token\" with templateFrom target=")),
-        row("account token without a name", with_target(json!({"template": {"type": token}})), None),
-        row("target elsewhere", with_target(json!({"template": {"templateFrom": [{"literal": "a: b", "target": "spec.x"}]}})), Some("templateFrom target=\"spec.x\" is not allowed when targeting a Secret, must be one of \"Data\", \"Annotations\" or \"Labels\"")),
-        row("target in small letters", with_target(json!({"template": {"templateFrom": [{"literal": "a: b", "target": "labels"}]}})), None),
-        row("STSAssumeRoleToken", external_secret(json!({"dataFrom": [{"sourceRef": {"generatorRef": {"kind": "STSAssumeRoleToken", "name": "g"}}}]})), None),
-        Row { parser_agrees: false, ..row("a store", external_secret(json!({"data": [{"secretKey": "k", "remoteRef": {"key": "x"}}], "secretStoreRef": {"name": "s"}})), None) },
-        Row { parser_agrees: false, ..row("many of a store", external_secret(json!({"data": (0..500).map(|i| json!({"secretKey": format!("k{i}"), "remoteRef": {"key": "x"}})).collect::<Vec<_>>(), "secretStoreRef": {"name": "s"}})), None) },
+        row(
+            "Merge with None",
+            with_target(json!({"deletionPolicy": "Merge", "creationPolicy": "None"})),
+            Some(
+                "deletionPolicy=Merge must not be used with creationPolicy=None. There is no Secret to merge with",
+            ),
+        ),
+        row(
+            "empty source",
+            external_secret(json!({"dataFrom": [{"sourceRef": {}}]})),
+            Some("generatorRef or storeRef must be set when using sourceRef in dataFrom"),
+        ),
+        row(
+            "no source",
+            external_secret(json!({"dataFrom": [{}]})),
+            Some("either extract, find, or sourceRef must be set to dataFrom"),
+        ),
+        row(
+            "two sources",
+            external_secret(
+                json!({"dataFrom": [{"extract": {"key": "k"}, "sourceRef": entry()["sourceRef"]}]}),
+            ),
+            Some("extract, find, or generatorRef cannot be set at the same time"),
+        ),
+        row(
+            "bootstrap token",
+            with_target(json!({"template": {"type": "bootstrap.kubernetes.io/token"}})),
+            Some("template.type=\"bootstrap.kubernetes.io/token\" is not allowed"),
+        ),
+        row(
+            "account token",
+            with_target(
+                json!({"template": {"type": token, "metadata": {"annotations": {"kubernetes.io/service-account.name": "x"}}}}),
+            ),
+            Some(
+                "template.type=\"kubernetes.io/service-account-token\" with annotation \"kubernetes.io/service-account.name\" is not allowed",
+            ),
+        ),
+        row(
+            "account token from elsewhere",
+            with_target(
+                json!({"template": {"type": token, "templateFrom": [{"literal": "a: b", "target": "annotations"}]}}),
+            ),
+            Some("template.type=\"kubernetes.io/service-account-token\" with templateFrom target="),
+        ),
+        row(
+            "account token without a name",
+            with_target(json!({"template": {"type": token}})),
+            None,
+        ),
+        row(
+            "target elsewhere",
+            with_target(
+                json!({"template": {"templateFrom": [{"literal": "a: b", "target": "spec.x"}]}}),
+            ),
+            Some(
+                "templateFrom target=\"spec.x\" is not allowed when targeting a Secret, must be one of \"Data\", \"Annotations\" or \"Labels\"",
+            ),
+        ),
+        row(
+            "target in small letters",
+            with_target(
+                json!({"template": {"templateFrom": [{"literal": "a: b", "target": "labels"}]}}),
+            ),
+            None,
+        ),
+        row(
+            "STSAssumeRoleToken",
+            external_secret(
+                json!({"dataFrom": [{"sourceRef": {"generatorRef": {"kind": "STSAssumeRoleToken", "name": "g"}}}]}),
+            ),
+            None,
+        ),
+        Row {
+            parser_agrees: false,
+            ..row(
+                "a store",
+                external_secret(
+                    json!({"data": [{"secretKey": "k", "remoteRef": {"key": "x"}}], "secretStoreRef": {"name": "s"}}),
+                ),
+                None,
+            )
+        },
+        Row {
+            parser_agrees: false,
+            ..row(
+                "many of a store",
+                external_secret(
+                    json!({"data": (0..500).map(|i| json!({"secretKey": format!("k{i}"), "remoteRef": {"key": "x"}})).collect::<Vec<_>>(), "secretStoreRef": {"name": "s"}}),
+                ),
+                None,
+            )
+        },
     ]
 }
 
@@ -89,26 +193,123 @@ fn generators() -> Vec<Row> {
         row("role with keys", role(json!({"auth": keys()})), None),
         row("no role", generator("STSAssumeRoleToken", json!({"region": "r"})), Some("role")),
         row("empty auth", role(json!({"auth": {}})), Some("auth must have secretRef or jwt")),
-        row("empty jwt", role(json!({"auth": {"jwt": {}}})), Some("jwt must have serviceAccountRef")),
-        row("half a key", role(json!({"auth": {"secretRef": {"accessKeyIDSecretRef": {"name": "b", "key": "id"}}}})), Some("secretRef must have accessKeyIDSecretRef and secretAccessKeySecretRef")),
-        row("both blocks", role(json!({"requestParameters": {}, "roleAssumptionParameters": {}})), Some("two names of one thing")),
-        row("draft", role(json!({"roleAssumptionParameters": {"sessionDuration": 900, "externalId": "abc", "roleSessionName": "me"}})), None),
+        row(
+            "empty jwt",
+            role(json!({"auth": {"jwt": {}}})),
+            Some("jwt must have serviceAccountRef"),
+        ),
+        row(
+            "half a key",
+            role(
+                json!({"auth": {"secretRef": {"accessKeyIDSecretRef": {"name": "b", "key": "id"}}}}),
+            ),
+            Some("secretRef must have accessKeyIDSecretRef and secretAccessKeySecretRef"),
+        ),
+        row(
+            "both blocks",
+            role(json!({"requestParameters": {}, "roleAssumptionParameters": {}})),
+            Some("two names of one thing"),
+        ),
+        row(
+            "draft",
+            role(
+                json!({"roleAssumptionParameters": {"sessionDuration": 900, "externalId": "abc", "roleSessionName": "me"}}),
+            ),
+            None,
+        ),
         row("too short", role(json!({"requestParameters": {"sessionDuration": 899}})), Some("899")),
-        row("too long", role(json!({"requestParameters": {"sessionDuration": 43201}})), Some("43201")),
+        row(
+            "too long",
+            role(json!({"requestParameters": {"sessionDuration": 43201}})),
+            Some("43201"),
+        ),
         // The plan refuses it, not the parser.
-        Row { parser_agrees: false, ..row("long behind via", role(json!({"via": via, "requestParameters": {"sessionDuration": 3601}})), Some("role chaining")) },
-        row("an hour behind via", role(json!({"via": via, "requestParameters": {"sessionDuration": 3600}})), None),
-        row("nine hops", role(json!({"via": vec![json!({"role": "arn:aws:iam::111122223333:role/via"}); 9]})), Some("via")),
-        row("external ID", role(json!({"requestParameters": {"externalID": "a b"}})), Some("externalID")),
-        row("session token", generator("STSSessionToken", json!({"region": "eu-west-1", "auth": keys()})), None),
-        row("session token by account", generator("STSSessionToken", json!({"region": "eu-west-1", "auth": account})), Some("jwt auth cannot be used for STS Session Token generation")),
-        row("session token of a role", generator("STSSessionToken", json!({"region": "eu-west-1", "role": "my-role"})), Some("STSAssumeRoleToken")),
-        row("session token too long", generator("STSSessionToken", json!({"region": "eu-west-1", "requestParameters": {"sessionDuration": 129_601}})), Some("129601")),
-        row("registry", generator("ECRAuthorizationToken", json!({"region": "eu-west-1", "auth": account})), None),
-        row("registry of a role", generator("ECRAuthorizationToken", json!({"region": "", "role": "arn:aws:iam::111122223333:role/r", "scope": "public"})), None),
-        row("cluster", generator("ClusterGenerator", json!({"kind": "STSAssumeRoleToken", "generator": {"stsAssumeRoleTokenSpec": {"region": "eu-west-1", "role": "arn:aws:iam::111122223333:role/r"}}})), None),
-        row("cluster with another member", generator("ClusterGenerator", json!({"kind": "STSAssumeRoleToken", "generator": {"stsSessionTokenSpec": {"region": "eu-west-1"}}})), Some("stsAssumeRoleTokenSpec must be set")),
-        Row { parser_agrees: false, ..row("cluster of ESO's", generator("ClusterGenerator", json!({"kind": "Password", "generator": {"passwordSpec": {"length": 42}}})), None) },
+        Row {
+            parser_agrees: false,
+            ..row(
+                "long behind via",
+                role(json!({"via": via, "requestParameters": {"sessionDuration": 3601}})),
+                Some("role chaining"),
+            )
+        },
+        row(
+            "an hour behind via",
+            role(json!({"via": via, "requestParameters": {"sessionDuration": 3600}})),
+            None,
+        ),
+        row(
+            "nine hops",
+            role(json!({"via": vec![json!({"role": "arn:aws:iam::111122223333:role/via"}); 9]})),
+            Some("via"),
+        ),
+        row(
+            "external ID",
+            role(json!({"requestParameters": {"externalID": "a b"}})),
+            Some("externalID"),
+        ),
+        row(
+            "session token",
+            generator("STSSessionToken", json!({"region": "eu-west-1", "auth": keys()})),
+            None,
+        ),
+        row(
+            "session token by account",
+            generator("STSSessionToken", json!({"region": "eu-west-1", "auth": account})),
+            Some("jwt auth cannot be used for STS Session Token generation"),
+        ),
+        row(
+            "session token of a role",
+            generator("STSSessionToken", json!({"region": "eu-west-1", "role": "my-role"})),
+            Some("STSAssumeRoleToken"),
+        ),
+        row(
+            "session token too long",
+            generator(
+                "STSSessionToken",
+                json!({"region": "eu-west-1", "requestParameters": {"sessionDuration": 129_601}}),
+            ),
+            Some("129601"),
+        ),
+        row(
+            "registry",
+            generator("ECRAuthorizationToken", json!({"region": "eu-west-1", "auth": account})),
+            None,
+        ),
+        row(
+            "registry of a role",
+            generator(
+                "ECRAuthorizationToken",
+                json!({"region": "", "role": "arn:aws:iam::111122223333:role/r", "scope": "public"}),
+            ),
+            None,
+        ),
+        row(
+            "cluster",
+            generator(
+                "ClusterGenerator",
+                json!({"kind": "STSAssumeRoleToken", "generator": {"stsAssumeRoleTokenSpec": {"region": "eu-west-1", "role": "arn:aws:iam::111122223333:role/r"}}}),
+            ),
+            None,
+        ),
+        row(
+            "cluster with another member",
+            generator(
+                "ClusterGenerator",
+                json!({"kind": "STSAssumeRoleToken", "generator": {"stsSessionTokenSpec": {"region": "eu-west-1"}}}),
+            ),
+            Some("stsAssumeRoleTokenSpec must be set"),
+        ),
+        Row {
+            parser_agrees: false,
+            ..row(
+                "cluster of ESO's",
+                generator(
+                    "ClusterGenerator",
+                    json!({"kind": "Password", "generator": {"passwordSpec": {"length": 42}}}),
+                ),
+                None,
+            )
+        },
     ]
 }
 

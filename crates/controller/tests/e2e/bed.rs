@@ -33,9 +33,8 @@ impl Bed {
 
     /// An emulator that believes in the tokens of this cluster, whose roles trust everybody.
     pub(crate) async fn emulator(&self, roles: &[String], divisor: u32) -> Emulator {
-        let statement = |action: Value| {
-            json!({"Effect": "Allow", "Principal": "*", "Action": action})
-        };
+        let statement =
+            |action: Value| json!({"Effect": "Allow", "Principal": "*", "Action": action});
         let web_identity = json!({
             "Effect": "Allow",
             "Principal": {"Federated": format!("arn:aws:iam::{ACCOUNT}:oidc-provider/{HOST}")},

@@ -47,9 +47,10 @@ fn secrets(theirs: &Value, ours: &Observation, lines: &mut Vec<String>) {
         }
     }
     for name in ours.secrets.keys() {
-        let is_input = name.starts_with("base") || !ours.secrets[name]["metadata"]["labels"]
-            .as_object()
-            .is_some_and(|labels| labels.contains_key("reconcile.external-secrets.io/managed"));
+        let is_input = name.starts_with("base")
+            || !ours.secrets[name]["metadata"]["labels"]
+                .as_object()
+                .is_some_and(|labels| labels.contains_key("reconcile.external-secrets.io/managed"));
         if !expected.contains_key(name) && !is_input {
             lines.push(format!("secret {name}: not told => there"));
         }
@@ -74,10 +75,12 @@ fn secret_itself(name: &str, theirs: &Value, ours: &Value, lines: &mut Vec<Strin
     // The hash is that of the data, or of no data that there is.
     let mut annotations = map(&ours["metadata"]["annotations"]);
     if let Some(hash) = annotations.get_mut(DATA_HASH) {
-        let bytes = data.iter().map(|(key, value)| (key.clone(), Data::new(value.clone().into_bytes())));
+        let bytes =
+            data.iter().map(|(key, value)| (key.clone(), Data::new(value.clone().into_bytes())));
         let fits = *hash == data_hash(&bytes.collect());
         let of_theirs = theirs["annotations"][DATA_HASH].as_str().unwrap_or_default();
-        let is_unfit = of_theirs.starts_with("<hash of earlier") || of_theirs.starts_with("<hash of other");
+        let is_unfit =
+            of_theirs.starts_with("<hash of earlier") || of_theirs.starts_with("<hash of other");
         if fits != is_unfit {
             *hash = theirs["annotations"][DATA_HASH].clone();
         } else {
@@ -86,7 +89,10 @@ fn secret_itself(name: &str, theirs: &Value, ours: &Value, lines: &mut Vec<Strin
     }
     let mut expected = map(&theirs["annotations"]);
     for (key, value) in expected.as_object_mut().unwrap() {
-        let (Some(pattern), Some(found)) = (value.as_str(), annotations[key.as_str()].as_str()) else { continue };
+        let (Some(pattern), Some(found)) = (value.as_str(), annotations[key.as_str()].as_str())
+        else {
+            continue;
+        };
         if is_like(pattern, found) {
             *value = Value::from(found);
         }
@@ -153,7 +159,10 @@ fn external_secrets(theirs: &Value, ours: &Observation, lines: &mut Vec<String>)
         let found_status = &found["status"];
         for field in ["binding", "syncedResourceVersion"] {
             if status[field] != found_status[field] {
-                lines.push(format!("es {name} {field}: {} => {}", status[field], found_status[field]));
+                lines.push(format!(
+                    "es {name} {field}: {} => {}",
+                    status[field], found_status[field]
+                ));
             }
         }
         let finalizers = |value: &Value| value.as_array().map_or(0, Vec::len);

@@ -12,9 +12,19 @@ const ROLE: &str = "STSAssumeRoleToken";
 async fn a_role_is_asked_for_as_the_manifest_says() {
     let place = Place::new("man-a", &["reader"], 1, &[]).await;
     let forms = [
-        ("a", json!({"requestParameters": {"sessionDuration": 1800, "externalID": "abc"}}), Some(1_800), true),
+        (
+            "a",
+            json!({"requestParameters": {"sessionDuration": 1800, "externalID": "abc"}}),
+            Some(1_800),
+            true,
+        ),
         ("b", json!({}), Some(3_600), false),
-        ("k", json!({"roleAssumptionParameters": {"sessionDuration": 1800, "externalId": "abc"}}), Some(1_800), true),
+        (
+            "k",
+            json!({"roleAssumptionParameters": {"sessionDuration": 1800, "externalId": "abc"}}),
+            Some(1_800),
+            true,
+        ),
     ];
     for (name, more, duration, has_id) in forms {
         let mut spec = json!({"region": "eu-west-1", "role": role_arn("reader"), "auth": crate::place::keys()});
@@ -24,7 +34,9 @@ async fn a_role_is_asked_for_as_the_manifest_says() {
         place.generator(ROLE, name, spec).await;
         let rewrite = json!([{"transform": {"template": "AWS_{{ .value | upper }}"}}]);
         let from = json!([{"sourceRef": {"generatorRef": {"kind": ROLE, "name": name}}, "rewrite": rewrite}]);
-        place.external_secret(name, ROLE, name, json!({"dataFrom": from, "refreshInterval": "30m"})).await;
+        place
+            .external_secret(name, ROLE, name, json!({"dataFrom": from, "refreshInterval": "30m"}))
+            .await;
         place.wait_ready(name, "True").await;
         let call = place.calls("AssumeRole").pop().unwrap();
         assert_eq!(call.session_name.as_deref(), Some(format!("man-a.{name}").as_str()));
@@ -32,7 +44,10 @@ async fn a_role_is_asked_for_as_the_manifest_says() {
         assert_eq!(call.region.as_deref(), Some("eu-west-1"));
         let data = place.data(name).await;
         let keys: Vec<_> = data.keys().map(String::as_str).collect();
-        assert_eq!(keys, ["AWS_ACCESS_KEY_ID", "AWS_EXPIRATION", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"]);
+        assert_eq!(
+            keys,
+            ["AWS_ACCESS_KEY_ID", "AWS_EXPIRATION", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"]
+        );
         let status = place.status(name).await;
         assert_eq!(status["binding"]["name"], name);
         assert_eq!(status["observedGeneration"], 1);
@@ -48,7 +63,9 @@ async fn a_role_is_asked_for_as_the_manifest_says() {
 async fn a_service_account_asks_by_its_token() {
     let place = Place::new("man-c", &["app", "reader"], 1, &[]).await;
     let annotations = json!({"eks.amazonaws.com/role-arn": role_arn("app")});
-    place.apply("v1", "ServiceAccount", "app", json!({"metadata": {"annotations": annotations}})).await;
+    place
+        .apply("v1", "ServiceAccount", "app", json!({"metadata": {"annotations": annotations}}))
+        .await;
     let auth = json!({"jwt": {"serviceAccountRef": {"name": "app"}}});
     let spec = |role: &str, seconds: u32| {
         json!({"region": "eu-west-1", "role": role_arn(role), "auth": auth,
@@ -69,14 +86,22 @@ async fn a_service_account_asks_by_its_token() {
     place.generator(ROLE, "long", spec("reader", 7_200)).await;
     place.external_secret("long", ROLE, "long", json!({})).await;
     place.wait_refreshing("long", "InvalidRequest").await;
-    assert!(place.status("long").await["lastError"]["message"].as_str().unwrap().contains("role chaining"));
+    assert!(
+        place.status("long").await["lastError"]["message"]
+            .as_str()
+            .unwrap()
+            .contains("role chaining")
+    );
     assert_eq!(place.calls("AssumeRole").len(), 2);
     // The account's own role: one call, as long as is asked for.
     place.generator(ROLE, "own", spec("app", 7_200)).await;
     place.external_secret("own", ROLE, "own", json!({})).await;
     place.wait_ready("own", "True").await;
     let call = place.calls("AssumeRoleWithWebIdentity").pop().unwrap();
-    assert_eq!((call.duration_seconds, call.session_name.as_deref()), (Some(7_200), Some("man-c.own")));
+    assert_eq!(
+        (call.duration_seconds, call.session_name.as_deref()),
+        (Some(7_200), Some("man-c.own"))
+    );
     place.leaks_nothing().await;
 }
 
@@ -87,7 +112,9 @@ async fn all_entries_or_nothing() {
     place.role("one", json!({})).await;
     place.role("two", json!({})).await;
     let entry = |name: &str| json!({"sourceRef": {"generatorRef": {"kind": ROLE, "name": name}}});
-    place.external_secret("both", ROLE, "one", json!({"dataFrom": [entry("one"), entry("two")]})).await;
+    place
+        .external_secret("both", ROLE, "one", json!({"dataFrom": [entry("one"), entry("two")]}))
+        .await;
     place.wait_ready("both", "True").await;
     let calls = place.calls("AssumeRole");
     assert_eq!(calls.len(), 2);
@@ -96,7 +123,9 @@ async fn all_entries_or_nothing() {
     assert_eq!(statuses, [Some(200), Some(200)]);
     assert!(key.starts_with("ASIAEMULATED"));
     place.role("gone", json!({})).await;
-    place.external_secret("half", ROLE, "one", json!({"dataFrom": [entry("one"), entry("gone")]})).await;
+    place
+        .external_secret("half", ROLE, "one", json!({"dataFrom": [entry("one"), entry("gone")]}))
+        .await;
     place.wait_refreshing("half", "AccessDenied").await;
     assert!(place.get("Secret", "half").await.is_none());
     assert_eq!(place.status("half").await["binding"]["name"], "");
@@ -113,12 +142,14 @@ async fn an_interval_longer_than_the_session_is_overruled() {
     let time = |field: &str| status[field].as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
     let wait = time("nextRefreshTime").duration_since(time("refreshTime")).as_secs();
     assert!((18 * 60 - 2..=48 * 60).contains(&wait), "{wait}");
-    assert!(eventually(10.0, || async {
-        let mut events = place.events("l").await;
-        events.sort();
-        events == ["Created", "IntervalTooLong"]
-    })
-    .await);
+    assert!(
+        eventually(10.0, || async {
+            let mut events = place.events("l").await;
+            events.sort();
+            events == ["Created", "IntervalTooLong"]
+        })
+        .await
+    );
 }
 
 /// M: a denied renewal is told at once; ready is lost only near the end, and comes back at once.
@@ -168,11 +199,13 @@ async fn a_repair_costs_no_call() {
     assert_eq!(place.calls("AssumeRole").len(), 1);
     place.annotate("ExternalSecret", "n", "force-sync", "1").await;
     assert!(eventually(15.0, || async { place.calls("AssumeRole").len() == 2 }).await);
-    assert!(eventually(15.0, || async {
-        let now = place.data("n").await;
-        !now.is_empty() && now["access_key_id"] != data["access_key_id"]
-    })
-    .await);
+    assert!(
+        eventually(15.0, || async {
+            let now = place.data("n").await;
+            !now.is_empty() && now["access_key_id"] != data["access_key_id"]
+        })
+        .await
+    );
     assert_eq!(place.calls("AssumeRole").len(), 2);
 }
 

@@ -75,9 +75,7 @@ pub(crate) async fn patch(
     };
     let patch = Patch::Merge(patch);
     let patched = match subresource {
-        Some(subresource) => {
-            api.patch_subresource(subresource, name, &parameters, &patch).await
-        }
+        Some(subresource) => api.patch_subresource(subresource, name, &parameters, &patch).await,
         None => api.patch(name, &parameters, &patch).await,
     };
     patched.map(drop).map_err(|it| it.to_string())

@@ -115,10 +115,15 @@ async fn credentials_stay_good_whatever_happens() {
         names.push(name);
     }
     place
-        .apply("external-secrets.io/v1", "ExternalSecret", "odd", json!({"spec": {
-            "refreshInterval": "1 day",
-            "dataFrom": [{"sourceRef": {"generatorRef": {"kind": ROLE, "name": "reader"}}}],
-        }}))
+        .apply(
+            "external-secrets.io/v1",
+            "ExternalSecret",
+            "odd",
+            json!({"spec": {
+                "refreshInterval": "1 day",
+                "dataFrom": [{"sourceRef": {"generatorRef": {"kind": ROLE, "name": "reader"}}}],
+            }}),
+        )
         .await;
     for name in &names {
         place.wait_ready(name, "True").await;
@@ -214,11 +219,13 @@ async fn inputs_may_go_and_come_back() {
     place.external_secret("late", ROLE, "late", json!({})).await;
     place.wait_refreshing("late", "MissingInput").await;
     place.apply("v1", "ServiceAccount", "late", json!({})).await;
-    assert!(eventually(10.0, || async {
-        let message = place.status("late").await["lastError"]["message"].clone();
-        message.as_str().unwrap_or_default().contains("an IAM role must be associated")
-    })
-    .await);
+    assert!(
+        eventually(10.0, || async {
+            let message = place.status("late").await["lastError"]["message"].clone();
+            message.as_str().unwrap_or_default().contains("an IAM role must be associated")
+        })
+        .await
+    );
     place.annotate("ServiceAccount", "late", "eks.amazonaws.com/role-arn", &role_arn("app")).await;
     place.wait_ready("late", "True").await;
     delete(&place.bed.client, ["Namespace", "", "inputs"], 60).await;
@@ -256,11 +263,14 @@ async fn a_short_session_is_not_minted_at_each_pass() {
     for round in 0..5 {
         place.annotate("ExternalSecret", "s", "note", &round.to_string()).await;
         let version = round + 1;
-        assert!(eventually(10.0, || async {
-            let object = place.get("Secret", "s").await.unwrap();
-            object.metadata.annotations.unwrap().get("note") == Some(&round.to_string())
-        })
-        .await, "{version}");
+        assert!(
+            eventually(10.0, || async {
+                let object = place.get("Secret", "s").await.unwrap();
+                object.metadata.annotations.unwrap().get("note") == Some(&round.to_string())
+            })
+            .await,
+            "{version}"
+        );
     }
     assert_eq!(place.calls("AssumeRole").len(), 1);
 }
@@ -313,7 +323,9 @@ async fn store_crd(client: &kube::Client) {
     crate::objects::apply_cluster_wide(client, &crd).await;
     let kind = crate::objects::kind_named("SecretStore");
     let api = crate::objects::api(client, &kind, "default");
-    assert!(eventually(20.0, || async { api.get_opt("none").await.is_ok_and(|it| it.is_none()) }).await);
+    assert!(
+        eventually(20.0, || async { api.get_opt("none").await.is_ok_and(|it| it.is_none()) }).await
+    );
     // The server answers 404 for a kind that it does not know, too.
     tokio::time::sleep(Duration::from_secs(1)).await;
 }

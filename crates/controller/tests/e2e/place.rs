@@ -64,7 +64,13 @@ impl Place {
     }
 
     /// An ExternalSecret of one generator with these fields of its spec beside it.
-    pub(crate) async fn external_secret(&self, name: &str, kind: &str, generator: &str, more: Value) {
+    pub(crate) async fn external_secret(
+        &self,
+        name: &str,
+        kind: &str,
+        generator: &str,
+        more: Value,
+    ) {
         let reference = json!({"kind": kind, "name": generator});
         let mut spec = json!({"dataFrom": [{"sourceRef": {"generatorRef": reference}}]});
         for (key, value) in more.as_object().unwrap() {
@@ -137,7 +143,8 @@ impl Place {
 
     /// No secret that was issued stands in the logs, the Events, the statuses or the metrics.
     pub(crate) async fn leaks_nothing(&self) {
-        let metrics = crate::bed::get(self.controller.metrics, "/metrics").await.unwrap_or_default();
+        let metrics =
+            crate::bed::get(self.controller.metrics, "/metrics").await.unwrap_or_default();
         let log = std::fs::read_to_string(&self.controller.log).unwrap();
         let mut texts = vec![("metrics", metrics), ("log", log)];
         for kind in ["Event", "ExternalSecret"] {

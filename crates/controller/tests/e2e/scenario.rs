@@ -105,7 +105,8 @@ impl Scenario<'_> {
             }
             "delete" => {
                 let target = self.target(what);
-                let seconds = if what["wait"] == true { what["timeout"].as_u64().unwrap_or(15) } else { 0 };
+                let seconds =
+                    if what["wait"] == true { what["timeout"].as_u64().unwrap_or(15) } else { 0 };
                 delete(&self.bed.client, target.each_ref().map(String::as_str), seconds).await;
             }
             "wait" => self.wait(what).await,
@@ -214,14 +215,21 @@ impl Scenario<'_> {
         self.emulator.clear_faults();
         let fault = match mode {
             "ok" => return,
-            "badkey" => "error=InvalidClientTokenId:403:The security token included in the request is invalid.",
-            "expired" => "error=ExpiredToken:403:The security token included in the request is expired",
+            "badkey" => {
+                "error=InvalidClientTokenId:403:The security token included in the request is invalid."
+            }
+            "expired" => {
+                "error=ExpiredToken:403:The security token included in the request is expired"
+            }
             "invalid" => "error=ValidationError:400:invalid",
-            "badtoken" => "error=InvalidIdentityToken:400:No OpenIDConnect provider found in your account",
+            "badtoken" => {
+                "error=InvalidIdentityToken:400:No OpenIDConnect provider found in your account"
+            }
             same => same,
         };
         // What moods call the action, by its whole name.
-        let action = action.map(|it| if it == "WebIdentity" { "AssumeRoleWithWebIdentity" } else { it });
+        let action =
+            action.map(|it| if it == "WebIdentity" { "AssumeRoleWithWebIdentity" } else { it });
         let operation = action.map(|it| format!("operation={it} ")).unwrap_or_default();
         self.emulator.inject(format!("{operation}{fault}").parse().unwrap());
     }
@@ -274,7 +282,8 @@ impl Scenario<'_> {
                 external_secrets.insert(named(&object), document(&object));
             }
             for event in list(&self.bed.client, "Event", namespace).await {
-                let count = event.data.pointer("/series/count").and_then(Value::as_i64).unwrap_or(1);
+                let count =
+                    event.data.pointer("/series/count").and_then(Value::as_i64).unwrap_or(1);
                 let name = event.metadata.name.clone().unwrap();
                 if self.seen_events.insert(name, count) != Some(count) {
                     let text = |key: &str| event.data[key].as_str().unwrap_or_default().to_owned();

@@ -87,7 +87,8 @@ async fn run(
 
 /// Whether a difference is meant: it stands in the list, under a reason.
 fn is_meant(meant: &Value, id: &str, at: &str, line: &str) -> bool {
-    let lines = meant.as_object().unwrap().values().filter_map(|scenarios| scenarios[id][at].as_array());
+    let lines =
+        meant.as_object().unwrap().values().filter_map(|scenarios| scenarios[id][at].as_array());
     lines.flatten().any(|it| it == line)
 }
 
