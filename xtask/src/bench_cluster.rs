@@ -18,13 +18,7 @@ use crate::tools::{cargo, release, root, run, say, target};
 
 /// Runs it, and prints a table and one line of JSON.
 pub(crate) fn bench_cluster(size: usize) -> Result<()> {
-    for words in [
-        ["--package", "rolecall", "--bin", "rolecall"],
-        ["--package", "rolecall-controller", "--bin", "rolecall-controller"],
-        ["--package", "rolecall-controller", "--example", "floor"],
-    ] {
-        run(cargo(&["build", "--release", "--locked"]).args(words))?;
-    }
+    build()?;
     let folder = target()?.join("bench-cluster");
     // What an earlier run left would be in the way.
     std::fs::remove_dir_all(&folder).ok();
@@ -60,18 +54,18 @@ pub(crate) fn bench_cluster(size: usize) -> Result<()> {
     let routine = bed.requests_since(audit, size)?;
     child.kill().ok();
     child.wait().ok();
-    let per = |count: usize| float(count as u64) / float(size as u64);
+    let per = |count: usize| number(count) / number(size);
     let mut table = format!(
         "{size} ExternalSecrets, two cores shared with the API server, STS latency 50 ms\n\
          bare client: {:.2} s ({:.0} per second)\n\
          rolecall-controller: {:.2} s ({:.0} per second), {:.2} x of it\n\
          peak memory {memory:.1} MiB, {:.1} CPU-ms and {:.2} STS calls for each\n",
         floor / 1e3,
-        float(size as u64) / floor * 1e3,
+        number(size) / floor * 1e3,
         ready / 1e3,
-        float(size as u64) / ready * 1e3,
+        number(size) / ready * 1e3,
         ready / floor,
-        cpu / float(size as u64),
+        cpu / number(size),
         per(calls),
     );
     for (name, requests) in [("first sync", &first), ("routine refresh", &routine)] {
@@ -80,10 +74,21 @@ pub(crate) fn bench_cluster(size: usize) -> Result<()> {
     say(&table);
     say(&json!({
         "size": size, "floorMs": floor, "readyMs": ready, "ratio": ready / floor,
-        "peakMiB": memory, "cpuMsEach": cpu / float(size as u64), "stsCallsEach": per(calls),
+        "peakMiB": memory, "cpuMsEach": cpu / number(size), "stsCallsEach": per(calls),
         "first": first, "routine": routine,
     })
     .to_string());
+    Ok(())
+}
+
+fn build() -> Result<()> {
+    for words in [
+        ["--package", "rolecall", "--bin", "rolecall"],
+        ["--package", "rolecall-controller", "--bin", "rolecall-controller"],
+        ["--package", "rolecall-controller", "--example", "floor"],
+    ] {
+        run(cargo(&["build", "--release", "--locked"]).args(words))?;
+    }
     Ok(())
 }
 
@@ -108,7 +113,7 @@ impl Bed {
 
     /// The controller's requests by verb and resource, once the log is written.
     fn requests_since(&self, offset: usize, size: usize) -> Result<BTreeMap<String, usize>> {
-        std::thread::sleep(Duration::from_secs(1 + size as u64 / 1_000));
+        std::thread::sleep(Duration::from_secs_f64(1.0 + number(size) / 1_000.0));
         let text = std::fs::read(self.plane.folder.join("audit.log"))?;
         let text = String::from_utf8_lossy(text.get(offset..).unwrap_or_default()).into_owned();
         let mut requests = BTreeMap::new();
@@ -147,8 +152,7 @@ impl Bed {
 
 fn shown(requests: &BTreeMap<String, usize>, size: usize) -> String {
     let each = requests.iter().filter(|(_, count)| **count * 10 >= size);
-    let each = each
-        .map(|(name, count)| format!("{name} {:.2}", float(*count as u64) / float(size as u64)));
+    let each = each.map(|(name, count)| format!("{name} {:.2}", number(*count) / number(size)));
     each.collect::<Vec<_>>().join(", ")
 }
 
@@ -188,6 +192,10 @@ fn usage(child: &Child) -> Result<(f64, f64)> {
         [11, 12].iter().filter_map(|index| fields.get(*index)?.parse::<f64>().ok()).sum::<f64>();
     // A tick is 10 ms on Linux.
     Ok((peak / 1024.0, ticks * 10.0))
+}
+
+fn number(count: usize) -> f64 {
+    float(u64::try_from(count).unwrap_or(u64::MAX))
 }
 
 #[expect(clippy::disallowed_methods, reason = "a bench measures")]

@@ -1,6 +1,8 @@
 //! The bare client of `cargo xtask bench cluster`: the requests that a refresh takes and nothing
 //! else, and what the bench needs beside them.
 
+#![expect(clippy::print_stdout, reason = "its output is what it is for")]
+
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
@@ -116,7 +118,9 @@ async fn run(client: &Client, namespace: &str) -> Done {
         .try_collect::<Vec<()>>()
         .await?;
     println!("{} {count}", started.elapsed().as_millis());
-    watches.into_iter().for_each(|watch| watch.abort());
+    for watch in watches {
+        watch.abort();
+    }
     Ok(())
 }
 

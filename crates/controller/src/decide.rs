@@ -77,11 +77,10 @@ pub fn decide(seen: &Seen, now: Timestamp) -> Step {
         return deleting(seen, now);
     }
     match &seen.wanted {
-        Wanted::OutOfScope => Step::Never,
         Wanted::Mixed if !is_announced(seen, Announcement::MixedSources) => {
             Step::Announce(Announcement::MixedSources)
         }
-        Wanted::Mixed => Step::Never,
+        Wanted::OutOfScope | Wanted::Mixed => Step::Never,
         Wanted::Invalid { message, ready } => {
             let failure = Failure::new(Reason::InvalidSpec, "invalid-spec", message.clone(), now);
             let verdict = Verdict {

@@ -103,8 +103,9 @@ impl Reason {
             Self::Throttled | Self::Unavailable => Ladder::Transient,
             Self::AccessDenied => Ladder::Steps { slow: SignedDuration::from_mins(30) },
             Self::InvalidRequest => Ladder::Steps { slow: SignedDuration::from_hours(6) },
-            Self::BadBaseCredential => Ladder::Every(SignedDuration::from_mins(30)),
-            Self::TargetConflict => Ladder::Every(SignedDuration::from_mins(30)),
+            Self::BadBaseCredential | Self::TargetConflict => {
+                Ladder::Every(SignedDuration::from_mins(30))
+            }
             Self::MissingInput => Ladder::Every(SignedDuration::from_mins(10)),
             Self::AmbientDenied | Self::TargetImmutable | Self::InvalidSpec => Ladder::OnChange,
         }

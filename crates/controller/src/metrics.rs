@@ -17,6 +17,7 @@ use tokio::time::Instant;
 
 use crate::failure::Reason;
 use crate::object::Key;
+use crate::seen::{Past, Ready};
 use crate::state::States;
 
 /// The counters, and what is needed for the gauges.
@@ -232,27 +233,11 @@ impl Metrics {
         states: &States,
         now: Timestamp,
     ) -> Result<(), prometheus::Error> {
-        let family = |name: &str, help: &str, labels: &[&str]| {
-            let family = GaugeVec::new(Opts::new(name, help), labels)?;
-            scrape.register(Box::new(family.clone()))?;
-            Ok::<_, prometheus::Error>(family)
-        };
         let conditions = family(
+            scrape,
             "externalsecret_status_condition",
             "The conditions of each ExternalSecret",
             &["name", "namespace", "condition", "status"],
-        )?;
-        let labels = ["namespace", "name", "kind"];
-        let time = |what: &str, help: &str| {
-            family(&format!("rolecall_credential_{what}_timestamp_seconds"), help, &labels)
-        };
-        let expiration = time("expiration", "When the stored credential ends")?;
-        let renewal = time("renewal", "When the stored credential is to be renewed")?;
-        let issued = time("issued", "When the stored credential was issued")?;
-        let ready = family(
-            "rolecall_credential_ready_status",
-            "Whether the stored credential is what is asked for",
-            &["namespace", "name", "kind", "condition"],
         )?;
         let remaining = HistogramOpts::new(
             "rolecall_credential_remaining_seconds",
@@ -262,45 +247,88 @@ impl Metrics {
         scrape.register(Box::new(remaining.clone()))?;
         let expired = IntGauge::new("rolecall_credentials_expired", "Credentials that have ended")?;
         scrape.register(Box::new(expired.clone()))?;
+        let per_object = if self.is_per_object { Some(PerObject::new(scrape)?) } else { None };
         states.each(|key, state| {
             let past = &state.past;
-            let (namespace, name) = (key.namespace.as_str(), key.name.as_str());
-            if let Some(is) = past.ready.map(crate::seen::Ready::is_ready) {
+            if let Some(is) = past.ready.map(Ready::is_ready) {
                 for (status, value) in [("True", is), ("False", !is)] {
-                    let labels = [name, namespace, "Ready", status];
+                    let labels = [key.name.as_str(), &key.namespace, "Ready", status];
                     conditions.with_label_values(&labels).set(f64::from(u8::from(value)));
                 }
             }
-            let ends = past.lives.iter().map(|life| life.ends).min();
-            if let Some(ends) = ends {
+            if let Some(ends) = past.lives.iter().map(|life| life.ends).min() {
                 let left = ends.duration_since(now).as_secs_f64();
                 remaining.observe(left.max(0.0));
                 expired.add(i64::from(left <= 0.0));
             }
-            if !self.is_per_object {
-                return;
-            }
-            let labels = [namespace, name, "ExternalSecret"];
-            let set = |family: &GaugeVec, time: Option<Timestamp>| {
-                if let Some(time) = time {
-                    family.with_label_values(&labels).set(time.as_duration().as_secs_f64());
-                }
-            };
-            set(&expiration, ends);
-            set(&renewal, past.renewal);
-            set(&issued, past.lives.iter().map(|life| life.issued).min());
-            let is = past.ready.map(crate::seen::Ready::is_ready);
-            for (status, value) in [
-                ("True", is == Some(true)),
-                ("False", is == Some(false)),
-                ("Unknown", is.is_none()),
-            ] {
-                let labels = [namespace, name, "ExternalSecret", status];
-                ready.with_label_values(&labels).set(f64::from(u8::from(value)));
+            if let Some(per_object) = &per_object {
+                per_object.set(key, past);
             }
         });
         Ok(())
     }
+}
+
+/// The series of one object, named as cert-manager's.
+struct PerObject {
+    expiration: GaugeVec,
+    renewal: GaugeVec,
+    issued: GaugeVec,
+    ready: GaugeVec,
+}
+
+impl PerObject {
+    fn new(scrape: &Registry) -> Result<Self, prometheus::Error> {
+        let labels = ["namespace", "name", "kind"];
+        let time = |what: &str, help: &str| {
+            let name = format!("rolecall_credential_{what}_timestamp_seconds");
+            family(scrape, &name, help, &labels)
+        };
+        Ok(Self {
+            expiration: time("expiration", "When the stored credential ends")?,
+            renewal: time("renewal", "When the stored credential is to be renewed")?,
+            issued: time("issued", "When the stored credential was issued")?,
+            ready: family(
+                scrape,
+                "rolecall_credential_ready_status",
+                "Whether the stored credential is what is asked for",
+                &["namespace", "name", "kind", "condition"],
+            )?,
+        })
+    }
+
+    fn set(&self, key: &Key, past: &Past) {
+        let (namespace, name) = (key.namespace.as_str(), key.name.as_str());
+        let times = [
+            (&self.expiration, past.lives.iter().map(|life| life.ends).min()),
+            (&self.renewal, past.renewal),
+            (&self.issued, past.lives.iter().map(|life| life.issued).min()),
+        ];
+        for (family, time) in times {
+            if let Some(time) = time {
+                let labels = [namespace, name, KIND];
+                family.with_label_values(&labels).set(time.as_duration().as_secs_f64());
+            }
+        }
+        let is = past.ready.map(Ready::is_ready);
+        for (status, value) in
+            [("True", is == Some(true)), ("False", is == Some(false)), ("Unknown", is.is_none())]
+        {
+            let labels = [namespace, name, KIND, status];
+            self.ready.with_label_values(&labels).set(f64::from(u8::from(value)));
+        }
+    }
+}
+
+fn family(
+    scrape: &Registry,
+    name: &str,
+    help: &str,
+    labels: &[&str],
+) -> Result<GaugeVec, prometheus::Error> {
+    let family = GaugeVec::new(Opts::new(name, help), labels)?;
+    scrape.register(Box::new(family.clone()))?;
+    Ok(family)
 }
 
 impl Timer<'_> {
@@ -326,6 +354,7 @@ impl Timer<'_> {
 const REMAINING: [f64; 10] =
     [0.0, 60.0, 180.0, 300.0, 600.0, 1_200.0, 2_400.0, 3_600.0, 14_400.0, 43_200.0];
 const CONTROLLER: &str = "externalsecret";
+const KIND: &str = "ExternalSecret";
 
 /// Every metric: its name, its kind, its labels, and what it says.
 pub const METRICS: [(&str, &str, &str, &str); 21] = [
@@ -437,7 +466,6 @@ mod tests {
 
     use super::*;
     use crate::schedule::Life;
-    use crate::seen::{Past, Ready};
     use crate::state::State;
 
     #[test]

@@ -254,20 +254,20 @@ const DEFAULT_INTERVAL: SignedDuration = SignedDuration::from_hours(1);
 mod tests {
     use super::*;
 
-    fn object(spec: Value) -> DynamicObject {
+    fn object(spec: &Value) -> DynamicObject {
         let mut object = DynamicObject::new("a", &external_secrets());
         object.data = json!({"spec": spec});
         object
     }
 
     #[track_caller]
-    fn check(spec: Value, expected: Scope) {
+    fn check(spec: &Value, expected: Scope) {
         let wrapped = |name: &str| match name {
             "ours" => Some("STSAssumeRoleToken".to_owned()),
             "theirs" => Some("Password".to_owned()),
             _ => None,
         };
-        assert_eq!(scope_of(&object(spec.clone()), wrapped), expected, "{spec}");
+        assert_eq!(scope_of(&object(spec), wrapped), expected, "{spec}");
     }
 
     fn entry(kind: &str, name: &str) -> Value {
@@ -277,19 +277,19 @@ mod tests {
     #[test]
     fn an_object_is_ours_when_every_source_is() {
         let ours = entry("STSAssumeRoleToken", "g");
-        check(json!({"dataFrom": [ours]}), Scope::Ours);
-        check(json!({"dataFrom": [entry("ECRAuthorizationToken", "g"), ours]}), Scope::Ours);
-        check(json!({"dataFrom": [entry("ClusterGenerator", "ours")]}), Scope::Ours);
-        check(json!({"dataFrom": [entry("ClusterGenerator", "not-there")]}), Scope::Ours);
-        check(json!({"dataFrom": [entry("ClusterGenerator", "theirs")]}), Scope::Foreign);
-        check(json!({"dataFrom": [entry("Password", "g")]}), Scope::Foreign);
-        check(json!({"data": [{"secretKey": "k"}]}), Scope::Foreign);
-        check(json!({"dataFrom": [{"extract": {"key": "k"}}]}), Scope::Foreign);
-        check(json!({"dataFrom": [ours, {"extract": {"key": "k"}}]}), Scope::Mixed);
-        check(json!({"dataFrom": [ours], "data": [{"secretKey": "k"}]}), Scope::Mixed);
-        check(json!({"dataFrom": [ours], "target": {"manifest": {"kind": "X"}}}), Scope::Mixed);
-        check(json!({}), Scope::Foreign);
-        check(json!({"dataFrom": "x"}), Scope::Foreign);
+        check(&json!({"dataFrom": [ours]}), Scope::Ours);
+        check(&json!({"dataFrom": [entry("ECRAuthorizationToken", "g"), ours]}), Scope::Ours);
+        check(&json!({"dataFrom": [entry("ClusterGenerator", "ours")]}), Scope::Ours);
+        check(&json!({"dataFrom": [entry("ClusterGenerator", "not-there")]}), Scope::Ours);
+        check(&json!({"dataFrom": [entry("ClusterGenerator", "theirs")]}), Scope::Foreign);
+        check(&json!({"dataFrom": [entry("Password", "g")]}), Scope::Foreign);
+        check(&json!({"data": [{"secretKey": "k"}]}), Scope::Foreign);
+        check(&json!({"dataFrom": [{"extract": {"key": "k"}}]}), Scope::Foreign);
+        check(&json!({"dataFrom": [ours, {"extract": {"key": "k"}}]}), Scope::Mixed);
+        check(&json!({"dataFrom": [ours], "data": [{"secretKey": "k"}]}), Scope::Mixed);
+        check(&json!({"dataFrom": [ours], "target": {"manifest": {"kind": "X"}}}), Scope::Mixed);
+        check(&json!({}), Scope::Foreign);
+        check(&json!({"dataFrom": "x"}), Scope::Foreign);
     }
 
     #[test]

@@ -31,7 +31,7 @@ use crate::object::{
 use crate::permits::Permits;
 use crate::planner::{Planned, Planner};
 use crate::scope::Classes;
-use crate::seen::{Inputs, Pass, Ready, Rules, Seen, Target, Wanted};
+use crate::seen::{Inputs, ObjectFacts, Pass, Ready, Rules, Seen, Target, Wanted};
 use crate::state::{State, States};
 use crate::status::{ServedStatus, past_of};
 use crate::world::World;
@@ -104,54 +104,14 @@ impl Reconciler {
 
     /// Looks at the object itself, and at the store that it names.
     async fn begin(&self, key: Key, object: Arc<DynamicObject>) -> Result<Run<'_>, Duration> {
-        let mut facts = object::facts(&object);
-        let wrapped = |name: &str| self.world.wrapped_kind(name);
-        let mut scope = object::scope_of(&object, wrapped);
-        if scope != Scope::Foreign {
-            let now = self.clock.now();
-            let named = object::store_of(&object);
-            let is_served = self.classes.serves(&self.client, &key, named, now).await;
-            match is_served {
-                Some(true) => {}
-                Some(false) => scope = Scope::Foreign,
-                None => return Err(Duration::from_secs(5)),
-            }
-        }
-        let (wanted, asked) = match scope {
+        let (wanted, asked) = match self.scope(&key, &object).await? {
             Scope::Foreign => (Wanted::OutOfScope, None),
             Scope::Mixed => (Wanted::Mixed, None),
             Scope::Ours => object::read(&object::document(&object)),
         };
+        let mut facts = object::facts(&object);
         let now = self.clock.now();
-        let status = object.data.get("status").filter(|status| !status.is_null());
-        let mut state = self.states.get(&key, &facts.uid).unwrap_or_else(|| {
-            let mut past = past_of(status, facts.generation);
-            past.seen_since = Some(now);
-            let binding = status.and_then(|it| it.pointer("/binding/name")?.as_str());
-            State {
-                uid: facts.uid.clone(),
-                past,
-                status: status.cloned(),
-                binding: binding.filter(|name| !name.is_empty()).map(str::to_owned),
-                ..State::default()
-            }
-        });
-        let is_edited = version_of(&object) > state.status_version
-            && state.status_version.is_some()
-            && sync_of(status) != sync_of(state.status.as_ref());
-        // Times of managed fields are whole seconds.
-        let since = state.status_time.and_then(|time| time.checked_add(SECOND).ok());
-        facts.is_fought_for =
-            is_edited && since.is_some_and(|since| is_status_of_another(&object, since));
-        if is_edited {
-            // Somebody else wrote the status since: what it says of the last sync counts.
-            state.past.synced = past_of(status, facts.generation).synced;
-            state.status = status.cloned();
-        }
-        if state.generation != facts.generation {
-            state.past.announced.clear();
-            state.generation = facts.generation;
-        }
+        let state = self.recalled(&key, &object, &mut facts, now);
         let seen = Seen {
             object: facts,
             wanted,
@@ -174,6 +134,60 @@ impl Reconciler {
             state,
             conflicts: 0,
         })
+    }
+
+    /// Whose the object is; after a while again where the store that it names cannot be read.
+    async fn scope(&self, key: &Key, object: &DynamicObject) -> Result<Scope, Duration> {
+        let scope = object::scope_of(object, |name| self.world.wrapped_kind(name));
+        if scope == Scope::Foreign {
+            return Ok(scope);
+        }
+        let (named, now) = (object::store_of(object), self.clock.now());
+        match self.classes.serves(&self.client, key, named, now).await {
+            Some(true) => Ok(scope),
+            Some(false) => Ok(Scope::Foreign),
+            None => Err(Duration::from_secs(5)),
+        }
+    }
+
+    /// What is known of the object: from memory, or after a start from its status.
+    fn recalled(
+        &self,
+        key: &Key,
+        object: &DynamicObject,
+        facts: &mut ObjectFacts,
+        now: Timestamp,
+    ) -> State {
+        let status = object.data.get("status").filter(|status| !status.is_null());
+        let mut state = self.states.get(key, &facts.uid).unwrap_or_else(|| {
+            let mut past = past_of(status, facts.generation);
+            past.seen_since = Some(now);
+            let binding = status.and_then(|it| it.pointer("/binding/name")?.as_str());
+            State {
+                uid: facts.uid.clone(),
+                past,
+                status: status.cloned(),
+                binding: binding.filter(|name| !name.is_empty()).map(str::to_owned),
+                ..State::default()
+            }
+        });
+        let is_edited = version_of(object) > state.status_version
+            && state.status_version.is_some()
+            && sync_of(status) != sync_of(state.status.as_ref());
+        // Times of managed fields are whole seconds.
+        let since = state.status_time.and_then(|time| time.checked_add(SECOND).ok());
+        facts.is_fought_for =
+            is_edited && since.is_some_and(|since| is_status_of_another(object, since));
+        if is_edited {
+            // Somebody else wrote the status since: what it says of the last sync counts.
+            state.past.synced = past_of(status, facts.generation).synced;
+            state.status = status.cloned();
+        }
+        if state.generation != facts.generation {
+            state.past.announced.clear();
+            state.generation = facts.generation;
+        }
+        state
     }
 }
 
@@ -209,7 +223,7 @@ impl Run<'_> {
         }
         // No table of ours leads here; if one did, the object is looked at again in a while.
         tracing::error!(object = %self.key, "a pass does not come to an end");
-        Action::requeue(Duration::from_secs(60))
+        Action::requeue(Duration::from_mins(1))
     }
 
     fn until(&self, time: Timestamp) -> Duration {

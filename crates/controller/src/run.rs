@@ -11,7 +11,7 @@ use kube::runtime::applier;
 use kube::runtime::controller::{Action, Config};
 use rolecall_aws::AwsClient;
 use rolecall_engine::mint::Minter;
-use rolecall_engine::ports::{Clock, Source};
+use rolecall_engine::ports::Clock;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -63,6 +63,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
         },
     );
     let reconciler = Arc::new(reconciler);
+    let event_work = tokio::spawn(event_work);
     let watching = Watching {
         client,
         namespace: args.namespace.clone(),
@@ -71,25 +72,39 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
         metrics,
         triggers: Triggers(sender),
     };
+    let (watches, ready) = start(&watching, stores);
+    let done = serve(&args, &reconciler, receiver, ready).await;
+    for watch in watches {
+        watch.abort();
+    }
+    reconciler.minter.drain().await;
+    event_work.abort();
+    done
+}
+
+/// Serves and controls until a signal, and then waits for what runs.
+async fn serve(
+    args: &RunArgs,
+    reconciler: &Arc<Reconciler>,
+    receiver: mpsc::UnboundedReceiver<Trigger>,
+    ready: impl Future<Output = ()>,
+) -> anyhow::Result<()> {
     let end = CancellationToken::new();
     let is_ready = Arc::new(AtomicBool::new(false));
-    let watched = Served { reconciler: Arc::clone(&reconciler), is_ready: Arc::clone(&is_ready) };
+    let watched = Served { reconciler: Arc::clone(reconciler), is_ready: Arc::clone(&is_ready) };
     let mut servers = tokio::task::JoinSet::new();
     servers.spawn(probes::metrics(args.metrics_addr, watched.clone(), end.clone()));
     servers.spawn(probes::probes(args.live_addr, watched, end.clone()));
-    let event_work = tokio::spawn(event_work);
-    let (watches, ready) = start(&watching, stores);
     let mut signals = Signals::listen()?;
     tokio::select! {
         () = ready => {}
-        () = signals.next() => end.cancel(),
-        Some(ended) = servers.join_next() => {
-            ended.context("a server ended")?.context("cannot listen")?;
-        }
+        () = signals.next() => return Ok(()),
+        Some(ended) = servers.join_next() => return listening(ended),
     }
     is_ready.store(true, Ordering::Relaxed);
+    let world = &reconciler.world;
     tracing::info!(objects = world.objects.len(), "the watches have told what there is");
-    let passes = control(Arc::clone(&reconciler), &world, receiver, end.clone());
+    let passes = control(Arc::clone(reconciler), world, receiver, end.clone());
     let mut passes = std::pin::pin!(passes);
     tokio::select! {
         () = &mut passes => {}
@@ -100,16 +115,16 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
                 tracing::warn!("some passes did not end in time");
             }
         }
-        Some(ended) = servers.join_next() => {
-            ended.context("a server ended")?.context("cannot listen")?;
-        }
+        Some(ended) = servers.join_next() => return listening(ended),
     }
-    for watch in watches {
-        watch.abort();
-    }
-    reconciler.minter.drain().await;
-    event_work.abort();
     Ok(())
+}
+
+/// A server ends by itself only where it could not listen.
+fn listening(ended: Result<std::io::Result<()>, tokio::task::JoinError>) -> anyhow::Result<()> {
+    ended
+        .context("a server ended")?
+        .context("cannot listen where --metrics-addr or --live-addr says")
 }
 
 struct Parts {
@@ -126,7 +141,7 @@ fn reconciler(args: &RunArgs, settings: Settings, parts: Parts) -> Reconciler {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let source = Arc::new(ClusterSource::new(parts.client.clone(), machine, Arc::clone(&clock)));
     let aws = Arc::new(AwsClient::new(network, Arc::clone(&clock)));
-    let asked: Arc<dyn Source> = Arc::clone(&source) as Arc<dyn Source>;
+    let asked = Arc::<ClusterSource>::clone(&source);
     Reconciler {
         client: parts.client,
         world: parts.world,
@@ -164,7 +179,7 @@ async fn control(
         |object, on: Arc<Reconciler>| {
             Box::pin(async move { Ok::<_, Infallible>(on.reconcile(object).await) })
         },
-        |_, _, _| Action::requeue(Duration::from_secs(60)),
+        |_, _, _| Action::requeue(Duration::from_mins(1)),
         reconciler,
         world.objects.clone(),
         Box::pin(triggers),

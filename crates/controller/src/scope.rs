@@ -17,8 +17,11 @@ pub struct Classes {
     ours: String,
     keep: SignedDuration,
     // A std mutex: held for map operations only, never across an await.
-    read: Mutex<HashMap<(String, Key), (Option<String>, Timestamp)>>,
+    read: Mutex<HashMap<(String, Key), Read>>,
 }
+
+/// The class of a store, and until when it is taken for that.
+type Read = (Option<String>, Timestamp);
 
 impl Classes {
     /// Serves `ours`; a store is read again after `keep`.

@@ -112,6 +112,7 @@ pub enum Target {
 }
 
 /// What counts of a Secret that is there.
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, each with a name")]
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct TargetFacts {
     /// `metadata.uid`.
@@ -226,6 +227,7 @@ pub struct Drift {
 }
 
 /// What this pass did.
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, each with a name")]
 #[derive(Clone, Debug)]
 pub struct Pass {
     /// When it began.

@@ -186,7 +186,7 @@ impl Watching {
     fn object_gone(&self, key: &Key) {
         self.states.remove(key);
         self.metrics.forget(key);
-        self.world.uses(key, std::collections::BTreeSet::new());
+        self.world.uses(key, &std::collections::BTreeSet::new());
     }
 
     async fn generators(

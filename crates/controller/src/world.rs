@@ -243,10 +243,10 @@ impl World {
     }
 
     /// Notes what an object uses.
-    pub fn uses(&self, key: &Key, inputs: BTreeSet<Input>) {
+    pub fn uses(&self, key: &Key, inputs: &BTreeSet<Input>) {
         let mut index = locked(&self.index);
         let before = index.inputs.insert(key.clone(), inputs.clone()).unwrap_or_default();
-        for gone in before.difference(&inputs) {
+        for gone in before.difference(inputs) {
             if let Some(users) = index.users.get_mut(gone) {
                 users.remove(key);
                 if users.is_empty() {

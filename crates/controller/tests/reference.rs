@@ -1,5 +1,7 @@
 //! `docs/reference/controller.md` and `docs/reference/crds.md`, made of what the code says.
 
+#![allow(clippy::unwrap_used, reason = "a test panics, and says what ran")]
+
 use std::fmt::Write as _;
 
 use clap::CommandFactory as _;
@@ -50,6 +52,11 @@ fn the_page_of_the_controller_is_what_the_code_says() {
         writeln!(page, "| `Refreshing` | False | `{}` | {} |", reason.as_str(), reason.cure())
             .unwrap();
     }
+    events_and_metrics(&mut page);
+    check("controller.md", &page);
+}
+
+fn events_and_metrics(page: &mut String) {
     page.push_str(
         "\nA failed renewal leaves `Ready` at True while the stored credential is good for longer than \
          `--alarm-margin`; `status.lastError` says what failed, since when and how often, and \
@@ -84,7 +91,6 @@ fn the_page_of_the_controller_is_what_the_code_says() {
         "\n`/metrics` is served at `--metrics-addr`; `/healthz` (the scheduler moves; what AWS does is no \
          reason to restart) and `/readyz` (every watch has told what there is) at `--live-addr`.\n",
     );
-    check("controller.md", &page);
 }
 
 #[test]

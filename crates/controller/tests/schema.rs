@@ -1,5 +1,7 @@
 //! Our CRDs beside ESO's schemas, field by field: supersets, and every difference is meant.
 
+#![allow(clippy::unwrap_used, reason = "a test panics, and says what ran")]
+
 use rolecall_controller::schema::{crds, crds_yaml};
 use serde_json::{Map, Value};
 

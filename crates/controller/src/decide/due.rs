@@ -44,7 +44,8 @@ impl Pass<'_> {
         if synced.at > self.now {
             return Due::Mint(Write::Renewed);
         }
-        let times = [self.interval_due(synced.at), self.renewal_due(), self.plan_due()];
+        let interval = Some(self.interval_due(synced.at));
+        let times = [interval, self.renewal_due(), self.plan_due()];
         let next = times.into_iter().flatten().min();
         match next {
             Some(time) if time <= self.now => Due::Mint(Write::Renewed),
@@ -124,12 +125,12 @@ impl Pass<'_> {
     }
 
     /// The end of the interval, or of the closed window that it falls into.
-    fn interval_due(&self, start: Timestamp) -> Option<Timestamp> {
+    fn interval_due(&self, start: Timestamp) -> Timestamp {
         let interval = self.spec.interval.max(SHORTEST);
         let end = interval_end(start, interval, &self.seen.seed(0));
-        let Some(windows) = &self.spec.windows else { return Some(end) };
+        let Some(windows) = &self.spec.windows else { return end };
         let time = end.max(self.now);
-        Some(if windows.is_open(time) { end } else { windows.next_look(time) })
+        if windows.is_open(time) { end } else { windows.next_look(time) }
     }
 
     /// The renewal; overdue after a start, it is spread over some of the time that is left.
@@ -173,7 +174,7 @@ impl Pass<'_> {
         if !self.renews() {
             return self.end_of_what_is_not_renewed();
         }
-        let interval = self.interval_due(self.seen.pass.started);
+        let interval = Some(self.interval_due(self.seen.pass.started));
         [interval, self.seen.renewal()].into_iter().flatten().min()
     }
 

@@ -113,62 +113,81 @@ fn check(seen: &Seen, expected: &str) {
     assert_eq!(word(&step), expected, "{step:?}");
 }
 
-/// Table 3.3: valid target; each row with CreatedOnce, OnChange, Periodic, and Periodic without an
-/// interval.
+/// What happened, by name, and what is then to be done with CreatedOnce, OnChange, Periodic, and
+/// Periodic without an interval.
+type Row = (&'static str, fn(&mut Seen), [&'static str; 4]);
+
+const TRIGGERS: [Row; 11] = [
+    (
+        "first",
+        |seen| {
+            seen.target = Target::Absent;
+            seen.past = Past { is_first: true, ..Past::default() };
+        },
+        ["mint", "mint", "mint", "mint"],
+    ),
+    (
+        "interval elapsed",
+        |seen| {
+            let at = before(now(), minutes(61));
+            seen.past.synced.as_mut().unwrap().at = at;
+            // Long-lived, so that only the interval counts.
+            live(seen, Life { issued: at, ends: after(at, minutes(720)) });
+        },
+        ["wait", "wait", "mint", "wait"],
+    ),
+    ("changed", |seen| seen.object.version = "2-a".to_owned(), ["wait", "write", "write", "wait"]),
+    (
+        "force-sync",
+        |seen| {
+            seen.object.version = "1-b".to_owned();
+            seen.object.force_sync = Some("1".to_owned());
+        },
+        ["wait", "mint", "mint", "wait"],
+    ),
+    (
+        "refreshTime to come",
+        |seen| seen.past.synced.as_mut().unwrap().at = after(now(), minutes(10)),
+        ["wait", "wait", "mint", "wait"],
+    ),
+    ("restart", |seen| *seen = restarted(), ["wait", "wait", "wait", "wait"]),
+    (
+        "target edited",
+        |seen| seen.target = Target::Present(TargetFacts { hash_fits: false, ..target() }),
+        ["write", "write", "write", "write"],
+    ),
+    ("target deleted", |seen| seen.target = Target::Absent, ["write", "write", "write", "write"]),
+    (
+        "label removed",
+        |seen| seen.target = Target::Present(TargetFacts { is_managed: false, ..target() }),
+        ["write", "write", "write", "write"],
+    ),
+    (
+        "near its end",
+        |seen| {
+            let issued = before(now(), minutes(50));
+            live(seen, Life { issued, ends: after(issued, minutes(60)) });
+        },
+        ["say", "say", "mint", "say"],
+    ),
+    (
+        "another plan",
+        |seen| {
+            seen.inputs = Inputs::Ready { plan: "other".to_owned(), sharers: 1, key_version: None };
+        },
+        ["wait", "wait", "mint", "wait"],
+    ),
+];
+
+fn live(seen: &mut Seen, life: Life) {
+    seen.past.lives = vec![life];
+    seen.past.held.as_mut().unwrap().lives = vec![life];
+}
+
+/// Table 3.3: valid target.
 #[test]
 fn what_is_due_by_policy() {
-    let first = |seen: &mut Seen| {
-        seen.target = Target::Absent;
-        seen.past = Past { is_first: true, ..Past::default() };
-    };
-    let elapsed = |seen: &mut Seen| {
-        let at = before(now(), minutes(61));
-        seen.past.synced.as_mut().unwrap().at = at;
-        // Long-lived, so that only the interval counts.
-        let life = Life { issued: at, ends: after(at, minutes(720)) };
-        seen.past.lives = vec![life];
-        seen.past.held.as_mut().unwrap().lives = vec![life];
-    };
-    let changed = |seen: &mut Seen| seen.object.version = "2-a".to_owned();
-    let forced = |seen: &mut Seen| {
-        seen.object.version = "1-b".to_owned();
-        seen.object.force_sync = Some("1".to_owned());
-    };
-    let future = |seen: &mut Seen| {
-        seen.past.synced.as_mut().unwrap().at = after(now(), minutes(10));
-    };
-    let restart = |seen: &mut Seen| *seen = restarted();
-    let edited = |seen: &mut Seen| {
-        seen.target = Target::Present(TargetFacts { hash_fits: false, ..target() });
-    };
-    let deleted = |seen: &mut Seen| seen.target = Target::Absent;
-    let unlabelled = |seen: &mut Seen| {
-        seen.target = Target::Present(TargetFacts { is_managed: false, ..target() });
-    };
-    let near_its_end = |seen: &mut Seen| {
-        let issued = before(now(), minutes(50));
-        let life = Life { issued, ends: after(issued, minutes(60)) };
-        seen.past.lives = vec![life];
-        seen.past.held.as_mut().unwrap().lives = vec![life];
-    };
-    let other_plan = |seen: &mut Seen| {
-        seen.inputs = Inputs::Ready { plan: "other".to_owned(), sharers: 1, key_version: None };
-    };
-    type Change<'a> = &'a dyn Fn(&mut Seen);
-    let rows: [(&str, Change<'_>, [&str; 4]); 11] = [
-        ("first", &first, ["mint", "mint", "mint", "mint"]),
-        ("interval elapsed", &elapsed, ["wait", "wait", "mint", "wait"]),
-        ("changed", &changed, ["wait", "write", "write", "wait"]),
-        ("force-sync", &forced, ["wait", "mint", "mint", "wait"]),
-        ("refreshTime to come", &future, ["wait", "wait", "mint", "wait"]),
-        ("restart", &restart, ["wait", "wait", "wait", "wait"]),
-        ("target edited", &edited, ["write", "write", "write", "write"]),
-        ("target deleted", &deleted, ["write", "write", "write", "write"]),
-        ("label removed", &unlabelled, ["write", "write", "write", "write"]),
-        ("near its end", &near_its_end, ["say", "say", "mint", "say"]),
-        ("another plan", &other_plan, ["wait", "wait", "mint", "wait"]),
-    ];
-    for (name, change, expected) in rows {
+    for (name, change, expected) in TRIGGERS {
         let policies: [fn(&mut Spec); 4] = [
             |spec| spec.refresh = RefreshPolicy::CreatedOnce,
             |spec| spec.refresh = RefreshPolicy::OnChange,
@@ -237,8 +256,8 @@ fn ownership_is_checked_before_anything_is_called() {
         let mut seen = with(&seen, |spec| spec.creation = creation);
         seen.target = Target::Present(TargetFacts { owner, ..target() });
         match (decide(&seen, now()), ready) {
-            (Step::Announce(Announcement::Failed(Reason::TargetConflict)), Some(_)) => {}
-            (Step::ReadInputs, None) => {}
+            (Step::Announce(Announcement::Failed(Reason::TargetConflict)), Some(_))
+            | (Step::ReadInputs, None) => {}
             (step, _) => panic!("{owner:?} {creation:?}: {step:?}"),
         }
         seen.past.announced = BTreeSet::from([Announcement::Failed(Reason::TargetConflict)]);

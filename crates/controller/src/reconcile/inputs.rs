@@ -68,7 +68,7 @@ impl Run<'_> {
         let Some(asked) = self.asked.clone() else { return };
         let now = self.on.clock.now();
         let planned = self.on.planner.plan(&asked, &self.on.world, &mut self.used, now);
-        self.on.world.uses(&self.key, self.used.clone());
+        self.on.world.uses(&self.key, &self.used);
         match planned {
             Ok(planned) => {
                 let sharers = self.on.world.sharers(&planned.inputs);

@@ -78,7 +78,7 @@ fn external_secrets() -> Value {
         categories: &["external-secrets"],
         scope: "Namespaced",
     };
-    definition(&names, json!([v1, v1beta1]))
+    definition(&names, &json!([v1, v1beta1]))
 }
 
 fn generator<T: JsonSchema>(kind: &'static str, scope: &'static str) -> Value {
@@ -96,7 +96,7 @@ fn generator<T: JsonSchema>(kind: &'static str, scope: &'static str) -> Value {
         categories: &["external-secrets", "external-secrets-generators"],
         scope,
     };
-    definition(&names, json!([version]))
+    definition(&names, &json!([version]))
 }
 
 struct Names {
@@ -107,7 +107,7 @@ struct Names {
     scope: &'static str,
 }
 
-fn definition(names: &Names, versions: Value) -> Value {
+fn definition(names: &Names, versions: &Value) -> Value {
     let Names { group, kind, short, categories, scope } = names;
     let singular = kind.to_ascii_lowercase();
     let plural = format!("{singular}s");

@@ -2,6 +2,14 @@
 //!
 //! `cargo xtask e2e` starts the control plane and says where it is.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a test panics, and says what ran"
+)]
+
 mod admission;
 mod bed;
 mod compare;
