@@ -2,6 +2,8 @@
 //!
 //! Gauges are made from the state at each scrape, so that none outlives its object.
 
+mod table;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -15,6 +17,7 @@ use rolecall_engine::error::Class;
 use rolecall_engine::plan::Plan;
 use tokio::time::Instant;
 
+pub use self::table::METRICS;
 use crate::failure::Reason;
 use crate::object::Key;
 use crate::seen::{Past, Ready};
@@ -356,150 +359,5 @@ const REMAINING: [f64; 10] =
 const CONTROLLER: &str = "externalsecret";
 const KIND: &str = "ExternalSecret";
 
-/// Every metric: its name, its kind, its labels, and what it says.
-pub const METRICS: [(&str, &str, &str, &str); 21] = [
-    ("controller_runtime_reconcile_errors_total", "counter", "controller", "passes that failed"),
-    (
-        "controller_runtime_reconcile_time_seconds",
-        "histogram",
-        "controller",
-        "how long passes take",
-    ),
-    (
-        "controller_runtime_reconcile_total",
-        "counter",
-        "controller, result",
-        "passes, by their result",
-    ),
-    (
-        "externalsecret_provider_api_calls_count",
-        "counter",
-        "provider, call, status",
-        "calls of AWS",
-    ),
-    (
-        "externalsecret_reconcile_duration",
-        "gauge",
-        "name, namespace",
-        "how long the last pass took, in nanoseconds",
-    ),
-    (
-        "externalsecret_status_condition",
-        "gauge",
-        "name, namespace, condition, status",
-        "the condition Ready: 1 at the status that it has",
-    ),
-    ("externalsecret_sync_calls_error", "counter", "name, namespace", "passes that failed"),
-    ("externalsecret_sync_calls_total", "counter", "name, namespace", "passes"),
-    (
-        "rolecall_credential_expiration_timestamp_seconds",
-        "gauge",
-        "namespace, name, kind",
-        "when the stored credential ends",
-    ),
-    (
-        "rolecall_credential_issued_timestamp_seconds",
-        "gauge",
-        "namespace, name, kind",
-        "when the stored credential was issued",
-    ),
-    (
-        "rolecall_credential_ready_status",
-        "gauge",
-        "namespace, name, kind, condition",
-        "whether the stored credential is what is asked for",
-    ),
-    (
-        "rolecall_credential_remaining_seconds",
-        "histogram",
-        "",
-        "for how long the stored credentials are still good, at this scrape",
-    ),
-    (
-        "rolecall_credential_renewal_timestamp_seconds",
-        "gauge",
-        "namespace, name, kind",
-        "when the stored credential is to be renewed; a failed try does not move it",
-    ),
-    ("rolecall_credentials_expired", "gauge", "", "stored credentials that have ended"),
-    ("rolecall_events_dropped_total", "counter", "", "Events that could not be written"),
-    (
-        "rolecall_externalsecrets_out_of_scope",
-        "gauge",
-        "",
-        "ExternalSecrets whose sources are none of rolecall's",
-    ),
-    ("rolecall_passes_total", "counter", "", "passes over all objects"),
-    (
-        "rolecall_queue_lag_seconds",
-        "gauge",
-        "",
-        "for how long the object that has waited longest is overdue; liveness follows it",
-    ),
-    (
-        "rolecall_refresh_failures_total",
-        "counter",
-        "class",
-        "refreshes that failed, by the reason of Refreshing",
-    ),
-    (
-        "rolecall_sts_calls_total",
-        "counter",
-        "operation, region, outcome",
-        "calls of AWS, and what came of them",
-    ),
-    (
-        "rolecall_sts_throttles_total",
-        "counter",
-        "region",
-        "calls that AWS refused because there were too many",
-    ),
-];
-
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use rolecall_engine::arn::{Dialect, RoleArn};
-    use rolecall_engine::plan::SourceSpec;
-    use rolecall_engine::request::{RoleRequest, SessionName};
-
-    use super::*;
-    use crate::schedule::Life;
-    use crate::state::State;
-
-    #[test]
-    fn every_metric_is_documented_and_every_documented_one_is_there() {
-        let metrics = Metrics::new(true).unwrap();
-        let key = Key::new("team-a", "reader");
-        metrics.pass_begins(&key).ends(Some(Reason::Throttled));
-        metrics.failed(Reason::Throttled);
-        let role = RoleArn::parse("arn:aws:iam::111122223333:role/reader", Dialect::Aws).unwrap();
-        let request = RoleRequest::new(role, SessionName::made_from("team-a.reader"));
-        let region = rolecall_engine::region::Region::parse("eu-west-1").unwrap();
-        let plan = Plan::assume_role(region, SourceSpec::Environment, Vec::new(), request);
-        metrics.called(&plan, Some(Class::Throttled));
-        let states = States::default();
-        let life = Life { issued: Timestamp::UNIX_EPOCH, ends: Timestamp::UNIX_EPOCH };
-        let past = Past {
-            lives: vec![life],
-            renewal: Some(life.ends),
-            ready: Some(Ready::Synced),
-            ..Past::default()
-        };
-        states.put(&key, State { past, ..State::default() });
-        let text = metrics.text(&states, 3, Timestamp::UNIX_EPOCH).unwrap();
-        let kinds = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
-        let found: BTreeSet<&str> = kinds.collect();
-        let told: Vec<String> =
-            METRICS.iter().map(|(name, kind, ..)| format!("{name} {kind}")).collect();
-        assert_eq!(found, told.iter().map(String::as_str).collect());
-        assert!(text.contains("\nrolecall_events_dropped_total 3\n"));
-        metrics.forget(&key);
-        states.remove(&key);
-        let text = metrics.text(&states, 3, Timestamp::UNIX_EPOCH).unwrap();
-        let left: Vec<&str> = text.lines().filter(|line| line.contains("reader")).collect();
-        // ESO's counters stay.
-        assert!(left.iter().all(|line| line.starts_with("externalsecret_sync_calls")), "{left:?}");
-    }
-}
+mod tests;

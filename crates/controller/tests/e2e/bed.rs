@@ -166,7 +166,6 @@ pub(crate) async fn client_of(kubeconfig: &std::path::Path) -> Client {
     Client::try_from(config).unwrap()
 }
 
-#[expect(clippy::disallowed_methods, reason = "how `cargo xtask e2e` says where the bed is")]
 fn variable(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run cargo xtask e2e"))
 }

@@ -81,11 +81,11 @@ fn secret_itself(name: &str, theirs: &Value, ours: &Value, lines: &mut Vec<Strin
         let of_theirs = theirs["annotations"][DATA_HASH].as_str().unwrap_or_default();
         let is_unfit =
             of_theirs.starts_with("<hash of earlier") || of_theirs.starts_with("<hash of other");
-        if fits != is_unfit {
-            *hash = theirs["annotations"][DATA_HASH].clone();
-        } else {
-            *hash = Value::from(if fits { "<hash of this data>" } else { "<hash of other data>" });
-        }
+        *hash = match (fits, is_unfit) {
+            (true, false) | (false, true) => theirs["annotations"][DATA_HASH].clone(),
+            (true, true) => Value::from("<hash of this data>"),
+            (false, false) => Value::from("<hash of other data>"),
+        };
     }
     let mut expected = map(&theirs["annotations"]);
     for (key, value) in expected.as_object_mut().unwrap() {

@@ -7,7 +7,9 @@
     clippy::panic,
     clippy::print_stdout,
     clippy::disallowed_methods,
-    reason = "a test panics, and says what ran"
+    clippy::needless_pass_by_value,
+    clippy::too_many_lines,
+    reason = "tests panic, say what ran, look at the clock, and have tables"
 )]
 
 mod admission;

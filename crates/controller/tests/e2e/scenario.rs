@@ -176,7 +176,7 @@ impl Scenario<'_> {
                 return found.is_some() != (what["gone"] == true);
             }
             if let Some(calls) = what["calls"].as_u64() {
-                return self.emulator.requests().len() as u64 >= calls;
+                return u64::try_from(self.emulator.requests().len()).unwrap() >= calls;
             }
             true
         })

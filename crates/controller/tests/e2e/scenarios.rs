@@ -92,7 +92,6 @@ fn is_meant(meant: &Value, id: &str, at: &str, line: &str) -> bool {
     lines.flatten().any(|it| it == line)
 }
 
-#[expect(clippy::disallowed_methods, reason = "one scenario by hand")]
 fn only() -> Option<String> {
     std::env::var("ROLECALL_E2E_ONLY").ok()
 }
