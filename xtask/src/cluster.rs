@@ -156,6 +156,11 @@ pub(crate) fn install(plane: &mut Plane, controller: &Path) -> Result<()> {
     let established = ["wait", "--for=condition=Established", "crds", "--all"];
     plane.ask(&established)?;
     plane.start_controller_manager()?;
+    install_role(plane)
+}
+
+/// The role that the controller runs under.
+pub(crate) fn install_role(plane: &Plane) -> Result<()> {
     let manifests = root().join("deploy/manifests/rolecall-controller.yaml");
     plane.ask(&["apply", "-f", &manifests.display().to_string()])?;
     Ok(())

@@ -4,7 +4,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Result, ensure};
 
-use crate::cluster::{controller_kubeconfig, install};
+use crate::cluster::{controller_kubeconfig, install, install_role};
 use crate::plane::Plane;
 use crate::tools::{cargo, run, say, target};
 
@@ -18,8 +18,13 @@ pub(crate) fn e2e(filter: Option<&str>) -> Result<()> {
     let mut plane = Plane::start(&folder)?;
     install(&mut plane, &controller)?;
     controller_kubeconfig(&plane)?;
+    let mut stock = Plane::start(&folder.join("stock"))?;
+    install_role(&stock)?;
+    stock.start_controller_manager()?;
+    controller_kubeconfig(&stock)?;
     let words = ["test", "--locked", "--package", "rolecall-controller", "--test", "e2e"];
     let mut tests = cargo(&words);
+    tests.env("ROLECALL_E2E_STOCK", &stock.folder);
     tests.env("ROLECALL_E2E_FOLDER", &folder).env("ROLECALL_E2E_CONTROLLER", controller);
     run(tests.args(["--", "--nocapture"]).args(filter))
 }

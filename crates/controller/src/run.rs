@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use backon::{ConstantBuilder, Retryable as _};
 use futures_util::{FutureExt as _, StreamExt as _, stream};
 use kube::runtime::applier;
 use kube::runtime::controller::{Action, Config};
@@ -190,7 +191,20 @@ async fn control(
 }
 
 /// What the API server knows of `status`: an apply that names another field is refused whole.
+///
+/// A CRD that was applied just now is told of a moment later.
 async fn served_status(client: &kube::Client) -> anyhow::Result<ServedStatus> {
+    let pauses = ConstantBuilder::default().with_delay(Duration::from_secs(1)).with_max_times(15);
+    let served = (|| ask_for_status(client)).retry(pauses).await?;
+    if served != ServedStatus::ours() {
+        tracing::warn!(
+            "the CRD of ExternalSecret is not rolecall's: some of the status is left out"
+        );
+    }
+    Ok(served)
+}
+
+async fn ask_for_status(client: &kube::Client) -> anyhow::Result<ServedStatus> {
     let request = http::Request::get("/openapi/v3/apis/external-secrets.io/v1").body(Vec::new());
     let document: serde_json::Value =
         client.request(request.context("cannot ask for the schema")?).await.map_err(|error| {
@@ -200,14 +214,7 @@ async fn served_status(client: &kube::Client) -> anyhow::Result<ServedStatus> {
                  with rolecall-controller crds | kubectl apply --server-side -f -"
             )
         })?;
-    let served =
-        ServedStatus::read(&document).context("the API server has no ExternalSecret v1")?;
-    if served != ServedStatus::ours() {
-        tracing::warn!(
-            "the CRD of ExternalSecret is not rolecall's: some of the status is left out"
-        );
-    }
-    Ok(served)
+    ServedStatus::read(&document).context("the API server has no ExternalSecret v1")
 }
 
 struct Signals {

@@ -106,6 +106,11 @@ impl ServedStatus {
         Self { fields, has_refreshing: true }
     }
 
+    /// Whether the status says when the credentials end.
+    pub fn has_times(&self) -> bool {
+        self.fields.contains("expirationTime") && self.fields.contains("renewalTime")
+    }
+
     /// Reads the document that `/openapi/v3/apis/external-secrets.io/v1` answers.
     pub fn read(document: &Value) -> Option<Self> {
         let schemas = document.pointer("/components/schemas")?.as_object()?;

@@ -7,10 +7,12 @@ use std::sync::Arc;
 use futures_util::{Stream, StreamExt};
 use k8s_openapi::api::core::v1::{Secret, ServiceAccount};
 use kube::api::{Api, DynamicObject, PartialObjectMeta};
-use kube::runtime::reflector::{ObjectRef, Store, reflector, store::Writer};
+use kube::runtime::reflector::{ObjectRef, reflector, store::Writer};
 use kube::runtime::watcher::{self, Event};
 use kube::runtime::{WatchStreamExt, watcher as watch};
 use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 
 use crate::metrics::Metrics;
 use crate::object::{Key, external_secrets, generators, prune};
@@ -40,7 +42,6 @@ pub struct Stores {
     pub world: Arc<World>,
     objects: Writer<DynamicObject>,
     generators: Vec<(rolecall_engine::grant::GeneratorKind, Writer<DynamicObject>)>,
-    readers: Vec<Store<DynamicObject>>,
 }
 
 impl Stores {
@@ -51,17 +52,15 @@ impl Stores {
             (writer.as_reader(), writer)
         };
         let (objects, objects_writer) = writer(external_secrets());
-        let mut readers = vec![objects.clone()];
         let mut by_kind = HashMap::new();
         let mut writers = Vec::new();
         for kind in GENERATORS {
             let (reader, writer) = writer(generators(kind));
-            readers.push(reader.clone());
             by_kind.insert(kind.as_str(), reader);
             writers.push((kind, writer));
         }
         let world = Arc::new(World::new(objects, by_kind));
-        Self { world, objects: objects_writer, generators: writers, readers }
+        Self { world, objects: objects_writer, generators: writers }
     }
 }
 
@@ -100,30 +99,37 @@ impl std::fmt::Debug for Watching {
     }
 }
 
-/// The watches as futures that never end, and what is ready when each has told what there is.
+/// The watches as tasks that never end, and what is ready when each has told what there is.
 pub fn start(
     watching: &Watching,
     stores: Stores,
-) -> (Vec<tokio::task::JoinHandle<()>>, impl Future<Output = ()> + Send + 'static) {
-    let Stores { objects, generators: writers, readers, .. } = stores;
-    let mut tasks = vec![tokio::spawn(watching.clone().external_secrets(objects))];
+) -> (Vec<JoinHandle<()>>, impl Future<Output = ()> + Send + 'static) {
+    let Stores { objects, generators: writers, .. } = stores;
+    let mut waits = Vec::new();
+    let mut told = || {
+        let (told, wait) = oneshot::channel();
+        waits.push(wait);
+        Some(told)
+    };
+    let mut tasks = vec![
+        tokio::spawn(watching.clone().external_secrets(objects, told())),
+        tokio::spawn(watching.clone().accounts(told())),
+        tokio::spawn(watching.clone().targets(told())),
+    ];
     for (kind, writer) in writers {
-        tasks.push(tokio::spawn(watching.clone().generators(kind, writer)));
+        tasks.push(tokio::spawn(watching.clone().generators(kind, writer, told())));
     }
-    let (told_accounts, accounts) = tokio::sync::oneshot::channel();
-    let (told_targets, targets) = tokio::sync::oneshot::channel();
-    tasks.push(tokio::spawn(watching.clone().accounts(told_accounts)));
-    tasks.push(tokio::spawn(watching.clone().targets(told_targets)));
     let ready = async move {
-        for reader in readers {
-            // A writer that is gone is a controller that ends.
-            reader.wait_until_ready().await.ok();
+        for wait in waits {
+            // A watch that is gone is a controller that ends.
+            wait.await.ok();
         }
-        accounts.await.ok();
-        targets.await.ok();
     };
     (tasks, ready)
 }
+
+/// What a watch says once, when it has told what there is.
+type Told = Option<oneshot::Sender<()>>;
 
 impl Watching {
     fn dynamic(&self, kind: &kube::core::ApiResource, is_cluster_wide: bool) -> Api<DynamicObject> {
@@ -134,14 +140,14 @@ impl Watching {
         }
     }
 
-    async fn external_secrets(self, writer: Writer<DynamicObject>) {
+    async fn external_secrets(self, writer: Writer<DynamicObject>, told: Told) {
         let api = self.dynamic(&external_secrets(), false);
         let events = watch(api, watcher::Config::default()).default_backoff();
         let events = events.modify(prune);
         let events = reflector(writer, events);
         let mut known: HashMap<Key, u64> = HashMap::new();
         let mut listed: HashSet<Key> = HashSet::new();
-        let mut events = std::pin::pin!(logged("externalsecrets", events));
+        let mut events = std::pin::pin!(logged("externalsecrets", events, told));
         while let Some(event) = events.next().await {
             match event {
                 Event::Init => listed.clear(),
@@ -193,13 +199,14 @@ impl Watching {
         self,
         kind: rolecall_engine::grant::GeneratorKind,
         writer: Writer<DynamicObject>,
+        told: Told,
     ) {
         let is_cluster_wide = kind == rolecall_engine::grant::GeneratorKind::Cluster;
         let api = self.dynamic(&generators(kind), is_cluster_wide);
         let events = watch(api, watcher::Config::default()).default_backoff();
         let events = events.modify(|object| object.metadata.managed_fields = None);
         let events = reflector(writer, events);
-        let mut events = std::pin::pin!(logged(kind.as_str(), events));
+        let mut events = std::pin::pin!(logged(kind.as_str(), events, told));
         while let Some(event) = events.next().await {
             let (Event::InitApply(object) | Event::Apply(object) | Event::Delete(object)) = event
             else {
@@ -210,21 +217,17 @@ impl Watching {
         }
     }
 
-    async fn accounts(self, told: tokio::sync::oneshot::Sender<()>) {
+    async fn accounts(self, told: Told) {
         let api: Api<PartialObjectMeta<ServiceAccount>> = self.namespaced();
         let events = watch(api, watcher::Config::default()).default_backoff();
-        let mut told = Some(told);
-        let mut events = std::pin::pin!(logged("serviceaccounts", events));
+        let mut events = std::pin::pin!(logged("serviceaccounts", events, told));
         while let Some(event) = events.next().await {
             match event {
                 Event::InitApply(account) | Event::Apply(account) => {
                     self.account_changed(&account, true);
                 }
                 Event::Delete(account) => self.account_changed(&account, false),
-                Event::InitDone => {
-                    told.take().map(|told| told.send(()));
-                }
-                Event::Init => {}
+                Event::Init | Event::InitDone => {}
             }
         }
     }
@@ -242,13 +245,12 @@ impl Watching {
         }
     }
 
-    async fn targets(self, told: tokio::sync::oneshot::Sender<()>) {
+    async fn targets(self, told: Told) {
         let api: Api<Secret> = self.namespaced();
         let only_ours = watcher::Config::default().labels(&format!("{MANAGED}=true"));
         let events = watch(api, only_ours).default_backoff();
-        let mut told = Some(told);
         let mut listed: HashSet<Key> = HashSet::new();
-        let mut events = std::pin::pin!(logged("secrets", events));
+        let mut events = std::pin::pin!(logged("secrets", events, told));
         while let Some(event) = events.next().await {
             match event {
                 Event::Init => listed.clear(),
@@ -262,9 +264,6 @@ impl Watching {
                     for key in self.world.keep_targets(&listed) {
                         self.triggers.all(self.world.users_of(&Input::Target(key)));
                     }
-                    {
-                        told.take().map(|told| told.send(()));
-                    };
                 }
             }
         }
@@ -298,24 +297,54 @@ impl Watching {
 }
 
 /// A stream whose failures are logged and waited out.
+///
+/// A kind that the cluster does not have is told of as one of which there is nothing.
 fn logged<K>(
     what: &'static str,
     events: impl Stream<Item = watcher::Result<Event<K>>> + Send,
+    mut told: Told,
 ) -> impl Stream<Item = Event<K>> + Send
 where
     K: Send,
 {
     let mut is_failing = false;
-    events
-        .inspect(move |event| {
-            // Once for each outage.
-            let was_failing = std::mem::replace(&mut is_failing, event.is_err());
-            if let (false, Err(error)) = (was_failing, event) {
-                let problem = watch_problem(error);
-                tracing::warn!(what, problem, "a watch is interrupted and begins anew");
+    events.filter_map(move |event| {
+        let is_told = match &event {
+            Ok(Event::InitDone) => true,
+            Ok(_) => false,
+            Err(error) => is_missing(error),
+        };
+        if is_told && let Some(told) = told.take() {
+            // Whoever listened is gone with the controller.
+            told.send(()).ok();
+        }
+        let kept = match event {
+            // Another try begins, which says nothing yet.
+            Ok(Event::Init) => Some(Event::Init),
+            Ok(event) => {
+                is_failing = false;
+                Some(event)
             }
-        })
-        .filter_map(|event| std::future::ready(event.ok()))
+            Err(error) => {
+                // Once for each outage.
+                if !std::mem::replace(&mut is_failing, true) {
+                    let problem = watch_problem(&error);
+                    tracing::warn!(what, problem, "a watch is interrupted and begins anew");
+                }
+                None
+            }
+        };
+        std::future::ready(kept)
+    })
+}
+
+fn is_missing(error: &watcher::Error) -> bool {
+    match error {
+        watcher::Error::InitialListFailed(error) | watcher::Error::WatchStartFailed(error) => {
+            crate::api_error::problem_of(error) == crate::api_error::ApiProblem::NotFound
+        }
+        _ => false,
+    }
 }
 
 /// Without the words of the API server.

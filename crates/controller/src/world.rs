@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::DynamicObject;
 use kube::runtime::reflector::{ObjectRef, Store};
@@ -49,6 +50,8 @@ pub struct StoredTarget {
     keys: usize,
     /// How many keys each manager of an ExternalSecret owns.
     keys_of: Vec<(String, usize)>,
+    /// When its credentials end and are renewed, where the status has no room for that.
+    pub times: Option<(Timestamp, Timestamp)>,
 }
 
 impl StoredTarget {
@@ -73,6 +76,9 @@ impl StoredTarget {
             }),
             keys: data.len(),
             keys_of: keys_by_manager(secret),
+            times: annotation(EXPIRATION)
+                .and_then(|text| text.parse().ok())
+                .zip(annotation(RENEWAL).and_then(|text| text.parse().ok())),
         }
     }
 
@@ -312,4 +318,8 @@ pub const GENERATORS: [GeneratorKind; 4] = [
 pub const MANAGED: &str = "reconcile.external-secrets.io/managed";
 /// The annotation with the hash of the data.
 pub const DATA_HASH: &str = "reconcile.external-secrets.io/data-hash";
+/// The annotations for a status that has no room: ESO's own CRD.
+pub const EXPIRATION: &str = "rolecall/expiration-time";
+/// When the credentials are renewed.
+pub const RENEWAL: &str = "rolecall/renewal-time";
 const MANAGERS: &str = "externalsecrets.external-secrets.io/";

@@ -8,7 +8,8 @@ use super::Run;
 use crate::api_error::{ApiProblem, problem_of};
 use crate::failure::{Failure, Reason};
 use crate::object::Key;
-use crate::seen::{Inputs, Target, TargetFacts, Wanted};
+use crate::schedule::Life;
+use crate::seen::{Inputs, Target, Wanted};
 use crate::world::{Input, StoredTarget};
 
 impl Run<'_> {
@@ -34,7 +35,7 @@ impl Run<'_> {
         self.seen.orphans = owned.into_iter().filter(|name| *name != key.name).collect();
         let known = self.on.world.target(&key).filter(|_| self.conflicts == 0);
         if let Some(stored) = known {
-            self.is_there(stored.facts(&self.key.name));
+            self.is_there(&stored);
             return;
         }
         let permit = self.on.requests.acquire(self.seen.past.synced.is_none()).await;
@@ -42,7 +43,7 @@ impl Run<'_> {
         drop(permit);
         match read {
             Ok(None) => self.seen.target = Target::Absent,
-            Ok(Some(secret)) => self.is_there(StoredTarget::of(&secret).facts(&self.key.name)),
+            Ok(Some(secret)) => self.is_there(&StoredTarget::of(&secret)),
             Err(error) => {
                 let problem = problem_of(&error);
                 let message = format!("could not read Secret {}: {problem}", key.name);
@@ -59,8 +60,15 @@ impl Run<'_> {
     }
 
     /// The Secret is there: it is what the object is bound to, whatever becomes of this pass.
-    fn is_there(&mut self, facts: TargetFacts) {
-        self.seen.target = Target::Present(facts);
+    fn is_there(&mut self, stored: &StoredTarget) {
+        self.seen.target = Target::Present(stored.facts(&self.key.name));
+        let past = &mut self.seen.past;
+        if let (true, Some((ends, renewal)), Some(synced)) =
+            (past.lives.is_empty(), stored.times, &past.synced)
+        {
+            past.lives = vec![Life { issued: synced.at.min(ends), ends }];
+            past.renewal = Some(renewal);
+        }
         self.state.binding = Some(self.target_key().name);
     }
 

@@ -15,7 +15,7 @@ use super::Run;
 use crate::api_error::{ApiProblem, problem_of};
 use crate::failure::{Failure, Reason};
 use crate::seen::{Ready, Target, Write};
-use crate::world::{DATA_HASH, MANAGED, StoredTarget};
+use crate::world::{DATA_HASH, EXPIRATION, MANAGED, RENEWAL, StoredTarget};
 
 impl Run<'_> {
     pub(super) async fn apply(&mut self, write: Write, keeps_data: bool) {
@@ -122,6 +122,9 @@ impl Run<'_> {
             }
         };
         secret.annotations.insert(DATA_HASH.to_owned(), hash);
+        if !self.on.served.has_times() {
+            self.note_times(&mut secret.annotations);
+        }
         let mut body = serde_json::to_value(&secret).unwrap_or_default();
         let has_type = asked.target.template.as_ref().is_some_and(|it| it.type_.is_some());
         if !has_type && let Some(body) = body.as_object_mut() {
@@ -129,6 +132,20 @@ impl Run<'_> {
         }
         self.own(&mut body, asked);
         Ok(body)
+    }
+
+    /// Where the status has no room for it, the Secret itself says when its credentials end.
+    fn note_times(&self, annotations: &mut BTreeMap<String, String>) {
+        let Some(held) = &self.seen.past.held else { return };
+        let ends = held.lives.iter().map(|life| life.ends).min();
+        let renewal = match (held.is_written, self.seen.past.renewal) {
+            (true, Some(renewal)) => Some(renewal),
+            _ => self.seen.renewal_of(&held.lives),
+        };
+        if let Some((ends, renewal)) = ends.zip(renewal) {
+            annotations.insert(EXPIRATION.to_owned(), ends.to_string());
+            annotations.insert(RENEWAL.to_owned(), renewal.to_string());
+        }
     }
 
     fn render(&self, renderer: &Renderer) -> Result<Rendered, Option<RenderErrors>> {

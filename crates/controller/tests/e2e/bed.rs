@@ -22,9 +22,17 @@ pub(crate) struct Bed {
 
 impl Bed {
     pub(crate) async fn new() -> Self {
+        Self::at(PathBuf::from(variable("ROLECALL_E2E_FOLDER"))).await
+    }
+
+    /// An API server without any CRD.
+    pub(crate) async fn stock() -> Self {
+        Self::at(PathBuf::from(variable("ROLECALL_E2E_STOCK"))).await
+    }
+
+    async fn at(folder: PathBuf) -> Self {
         // Whichever test is first does it.
         drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
-        let folder = PathBuf::from(variable("ROLECALL_E2E_FOLDER"));
         let client = client_of(&folder.join("kubeconfig")).await;
         let request = http::Request::get("/openid/v1/jwks").body(Vec::new()).unwrap();
         let jwks = client.request(request).await.unwrap();

@@ -21,3 +21,4 @@ mod observer;
 mod place;
 mod scenario;
 mod scenarios;
+mod stock;

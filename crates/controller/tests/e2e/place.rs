@@ -21,7 +21,17 @@ pub(crate) struct Place {
 impl Place {
     /// A namespace with the key Secret `base`; roles of these names trust everybody.
     pub(crate) async fn new(namespace: &str, roles: &[&str], divisor: u32, flags: &[&str]) -> Self {
-        let bed = Bed::new().await;
+        Self::on(Bed::new().await, namespace, roles, divisor, flags).await
+    }
+
+    /// The same on an API server of one's own.
+    pub(crate) async fn on(
+        bed: Bed,
+        namespace: &str,
+        roles: &[&str],
+        divisor: u32,
+        flags: &[&str],
+    ) -> Self {
         make_namespace(&bed.client, namespace).await;
         let roles: Vec<String> = roles.iter().map(|name| role_arn(name)).collect();
         let emulator = bed.emulator(&roles, divisor).await;
