@@ -247,8 +247,8 @@ pub const STATUS_MANAGER: &str = "rolecall/status";
 /// The finalizer, under ESO's name, so that a switch works both ways.
 pub const FINALIZER: &str = "externalsecrets.external-secrets.io/externalsecret-cleanup";
 const FORCE_SYNC: [&str; 2] = ["external-secrets.io/force-sync", "force-sync"];
-/// The default of the CRD.
-const DEFAULT_INTERVAL: SignedDuration = SignedDuration::from_hours(1);
+/// The default of the CRD, which nobody chose.
+pub const DEFAULT_INTERVAL: SignedDuration = SignedDuration::from_hours(1);
 
 #[cfg(test)]
 mod tests {

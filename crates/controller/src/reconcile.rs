@@ -13,6 +13,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use kube::api::{Api, DynamicObject, Patch, PatchParams};
 use kube::runtime::controller::Action;
+use kube::runtime::reflector::ObjectRef;
 use rolecall_engine::grant::ExternalSecret;
 use rolecall_engine::mint::Minter;
 use rolecall_engine::ports::Clock;
@@ -28,6 +29,7 @@ use crate::metrics::Metrics;
 use crate::object::{
     self, FINALIZER, Key, Scope, external_secrets, is_status_of_another, sync_of, version_of,
 };
+use crate::pace::Paces;
 use crate::permits::Permits;
 use crate::planner::{Planned, Planner};
 use crate::scope::Classes;
@@ -56,8 +58,12 @@ pub struct Reconciler {
     pub served: ServedStatus,
     /// Which objects are served, by the class of the store that they name.
     pub classes: Classes,
+    /// Passes.
+    pub passes: Permits,
     /// Calls of AWS.
     pub calls: Permits,
+    /// How fast each identity may call.
+    pub paces: Paces,
     /// Requests to the API server.
     pub requests: Permits,
     /// Events.
@@ -84,6 +90,13 @@ impl Reconciler {
     /// What was minted and not written yet is lost; the next pass mints again.
     pub async fn reconcile(&self, object: Arc<DynamicObject>) -> Action {
         let key = Key::of(&object.metadata);
+        let is_urgent = self.states.is_urgent(&key, self.clock.now(), self.rules.alarm_margin);
+        let _permit = self.passes.acquire(is_urgent).await;
+        // Boxed after the wait: thousands may wait, and what waits shall be small.
+        Box::pin(self.pass(key, object)).await
+    }
+
+    async fn pass(&self, key: Key, object: Arc<DynamicObject>) -> Action {
         let timer = self.metrics.pass_begins(&key);
         let mut run = match self.begin(key, object).await {
             Ok(run) => run,
@@ -92,14 +105,23 @@ impl Reconciler {
         let action = run.run().await;
         let failed = run.seen.pass.failure.as_ref().map(|it| it.failure.reason);
         timer.ends(failed);
-        let kept = run.state;
-        if matches!(run.seen.wanted, Wanted::OutOfScope | Wanted::Mixed) {
-            self.metrics.out_of_scope(&run.key, true);
+        if self.is_there(&run.key, &run.seen.object.uid) {
+            let is_foreign = matches!(run.seen.wanted, Wanted::OutOfScope | Wanted::Mixed);
+            self.metrics.out_of_scope(&run.key, is_foreign);
+            self.states.put(&run.key, run.state);
         } else {
-            self.metrics.out_of_scope(&run.key, false);
+            // It went while this pass ran: nothing of it is kept.
+            self.metrics.forget(&run.key);
+            self.world.uses(&run.key, &BTreeSet::new());
         }
-        self.states.put(&run.key, kept);
         action
+    }
+
+    /// Whether the object is still there, as the watch has told.
+    fn is_there(&self, key: &Key, uid: &str) -> bool {
+        let reference = ObjectRef::new_with(&key.name, external_secrets()).within(&key.namespace);
+        let found = self.world.objects.get(&reference);
+        found.is_some_and(|object| object.metadata.uid.as_deref() == Some(uid))
     }
 
     /// Looks at the object itself, and at the store that it names.

@@ -21,6 +21,7 @@ use crate::args::{GRACE, RunArgs};
 use crate::events::Events;
 use crate::identity::ClusterSource;
 use crate::metrics::Metrics;
+use crate::pace::Paces;
 use crate::permits::Permits;
 use crate::planner::Planner;
 use crate::probes::{self, Served};
@@ -156,7 +157,9 @@ fn reconciler(args: &RunArgs, settings: Settings, parts: Parts) -> Reconciler {
         },
         served: parts.served,
         classes: Classes::new(&args.controller_class, args.store_requeue_interval),
+        passes: Permits::new(PASSES),
         calls: Permits::new(CALLS),
+        paces: Paces::default(),
         requests: Permits::new(REQUESTS),
         events: parts.events,
         metrics: parts.metrics,
@@ -240,6 +243,8 @@ impl Signals {
 }
 
 const NO_CLUSTER: &str = "there is no cluster: run it in a pod, or set KUBECONFIG";
+/// Passes that run at once: each holds what it needs for its object.
+const PASSES: usize = 256;
 /// Calls of AWS that are in the air at once.
 const CALLS: usize = 64;
 /// Requests to the API server that are in the air at once.

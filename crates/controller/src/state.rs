@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rolecall_engine::session::Issued;
 use serde_json::Value;
 
@@ -50,6 +50,14 @@ impl States {
     pub fn get(&self, key: &Key, uid: &str) -> Option<State> {
         let states = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         states.get(key).filter(|state| state.uid == uid).cloned()
+    }
+
+    /// Whether an object has nothing yet, or not for long.
+    pub fn is_urgent(&self, key: &Key, now: Timestamp, alarm_margin: SignedDuration) -> bool {
+        let states = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(State { past, .. }) = states.get(key) else { return true };
+        let alarm = past.lives.iter().map(|life| life.alarm(alarm_margin)).min();
+        past.synced.is_none() || alarm.is_some_and(|alarm| alarm <= now)
     }
 
     /// Keeps the state of an object.

@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use rolecall_engine::grant::CreationPolicy;
 
 use super::{Pass, SHORTEST};
+use crate::object::DEFAULT_INTERVAL;
 use crate::schedule::{after, interval_end, share};
 use crate::seen::{Inputs, RefreshPolicy, Refreshing, Target, Write};
 
@@ -178,10 +179,14 @@ impl Pass<'_> {
         [interval, self.seen.renewal()].into_iter().flatten().min()
     }
 
+    /// Whether the interval is never waited for, since the credential is renewed before: said where
+    /// somebody chose it.
     pub(super) fn is_interval_too_long(&self) -> bool {
         let lives = self.seen.past.lives.iter();
-        let shortest = lives.map(|life| life.ends.duration_since(life.issued)).min();
-        self.renews() && shortest.is_some_and(|life| self.spec.interval > life)
+        let waits = lives.map(|life| life.ends.duration_since(life.issued) - life.margin());
+        let is_chosen = self.spec.interval != DEFAULT_INTERVAL;
+        let shortest = waits.min();
+        self.renews() && is_chosen && shortest.is_some_and(|wait| self.spec.interval > wait)
     }
 }
 

@@ -25,13 +25,21 @@ impl Run<'_> {
             return;
         }
         let Some(planned) = self.planned.clone() else { return };
+        for plan in &planned.plans {
+            self.on.paces.turn(&plan.source, &plan.region).await;
+        }
         let permit = self.on.calls.acquire(is_urgent).await;
         let minted = join_all(planned.plans.iter().map(|plan| self.mint_entry(plan))).await;
         drop(permit);
         let mut sessions = Vec::new();
         let mut lives = Vec::new();
         for (index, (result, plan)) in minted.into_iter().zip(&planned.plans).enumerate() {
-            self.on.metrics.called(plan, result.as_ref().err().map(|error| error.class()));
+            let class = result.as_ref().err().map(|error| error.class());
+            self.on.metrics.called(plan, class);
+            match class {
+                Some(Class::Throttled) => self.on.paces.throttled(&plan.source, &plan.region),
+                _ => self.on.paces.served(&plan.source, &plan.region),
+            }
             match result {
                 Ok(minted) => {
                     lives.push(life_of(&minted, self.on.clock.now()));

@@ -21,14 +21,8 @@ impl Run<'_> {
     pub(super) async fn apply(&mut self, write: Write, keeps_data: bool) {
         let Some(asked) = self.asked.clone() else { return };
         // An object that went while the watch was away must not get its Secret back.
-        let is_there =
-            self.on.world.objects.get(&kube::runtime::reflector::ObjectRef::from_obj_with(
-                &*self.object,
-                crate::object::external_secrets(),
-            ));
-        if is_there.is_none_or(|it| it.metadata.uid.as_deref() != Some(&self.seen.object.uid)) {
-            return self
-                .fail_write(&ApiProblem::NotFound, "the Secret: its ExternalSecret is gone");
+        if !self.on.is_there(&self.key, &self.seen.object.uid) {
+            return self.fail_write(&ApiProblem::NotFound, "the Secret: its object is gone");
         }
         let existing = match self.existing(&asked, keeps_data).await {
             Ok(existing) => existing,

@@ -22,3 +22,4 @@ mod place;
 mod scenario;
 mod scenarios;
 mod stock;
+mod wild;

@@ -246,3 +246,37 @@ async fn a_restart_calls_nobody() {
     let after = place.get("ExternalSecret", "r").await.unwrap();
     assert_eq!(after.metadata.uid, object.metadata.uid);
 }
+
+/// E, F, and the guide's pod that never restarts: one key each, and text that its readers take.
+#[tokio::test(flavor = "multi_thread")]
+async fn templates_make_what_readers_take() {
+    let place = Place::new("man-f", &["reader"], 1, &[]).await;
+    place.role("reader", json!({})).await;
+    let process = r#"{"Version": 1, "AccessKeyId": "{{ .access_key_id }}", "SecretAccessKey": "{{ .secret_access_key }}", "SessionToken": "{{ .session_token }}", "Expiration": "{{ .expiration | int64 | date "2006-01-02T15:04:05Z" }}"}"#;
+    let ini = "[default]\naws_access_key_id = {{ .access_key_id }}\naws_secret_access_key = {{ .secret_access_key }}\naws_session_token = {{ .session_token }}\n";
+    let template = json!({"template": {"data": {"credentials.json": process, "credentials": ini}}});
+    place.external_secret("f", ROLE, "reader", json!({"target": template})).await;
+    place.wait_ready("f", "True").await;
+    let data = place.data("f").await;
+    let keys: Vec<_> = data.keys().map(String::as_str).collect();
+    assert_eq!(keys, ["credentials", "credentials.json"]);
+    let read: serde_json::Value = serde_json::from_str(&data["credentials.json"]).unwrap();
+    assert_eq!(read["Version"], 1);
+    let expiration: jiff::Timestamp = read["Expiration"].as_str().unwrap().parse().unwrap();
+    assert!(expiration > jiff::Timestamp::now());
+    assert!(data["credentials"].starts_with("[default]\naws_access_key_id = ASIAEMULATED"));
+    // A template that is broken is told before any call.
+    let broken = json!({"target": {"template": {"data": {"k": "{{ .no_such_key }}"}}}});
+    place.external_secret("broken", ROLE, "reader", broken).await;
+    place.wait_ready("broken", "False").await;
+    assert_eq!(place.calls("AssumeRole").len(), 1);
+    // One that would leak says its place and nothing else.
+    let leaks = json!({"target": {"template": {"data": {"k": "{{ fail .secret_access_key }}"}}}});
+    place.external_secret("leaks", ROLE, "reader", leaks).await;
+    place.wait_ready("leaks", "False").await;
+    let label =
+        json!({"target": {"template": {"metadata": {"labels": {"l": "{{ .session_token }}"}}}}});
+    place.external_secret("label", ROLE, "reader", label).await;
+    place.wait_ready("label", "False").await;
+    place.leaks_nothing().await;
+}
