@@ -33,7 +33,13 @@ pub async fn metrics(
     served: Served,
     end: CancellationToken,
 ) -> std::io::Result<()> {
-    serve(address, Router::new().route("/metrics", get(metrics_text)).with_state(served), end).await
+    serve(
+        "metrics",
+        address,
+        Router::new().route("/metrics", get(metrics_text)).with_state(served),
+        end,
+    )
+    .await
 }
 
 /// Serves `/healthz` and `/readyz` until the end.
@@ -47,12 +53,17 @@ pub async fn probes(
     end: CancellationToken,
 ) -> std::io::Result<()> {
     let router = Router::new().route("/healthz", get(health)).route("/readyz", get(readiness));
-    serve(address, router.with_state(served), end).await
+    serve("probes", address, router.with_state(served), end).await
 }
 
-async fn serve(address: SocketAddr, router: Router, end: CancellationToken) -> std::io::Result<()> {
+async fn serve(
+    what: &str,
+    address: SocketAddr,
+    router: Router,
+    end: CancellationToken,
+) -> std::io::Result<()> {
     let listener = tokio::net::TcpListener::bind(address).await?;
-    tracing::debug!(address = %listener.local_addr()?, "listening");
+    tracing::info!(what, address = %listener.local_addr()?, "listening");
     axum::serve(listener, router).with_graceful_shutdown(end.cancelled_owned()).await
 }
 

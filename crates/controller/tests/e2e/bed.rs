@@ -93,13 +93,12 @@ impl Bed {
         flags: &[&str],
     ) -> Controller {
         let mut command = Command::new(&self.controller);
-        let [metrics, live] = [free_port(), free_port()];
         let log = self.folder.join(format!("controller-{namespace}.log"));
         let file = File::options().create(true).append(true).open(&log).unwrap();
         command
             .arg(format!("--namespace={namespace}"))
-            .arg(format!("--metrics-addr=127.0.0.1:{metrics}"))
-            .arg(format!("--live-addr=127.0.0.1:{live}"))
+            .arg("--metrics-addr=127.0.0.1:0")
+            .arg("--live-addr=127.0.0.1:0")
             .args(flags)
             .env_clear()
             .env("KUBECONFIG", self.folder.join("controller"))
@@ -111,8 +110,10 @@ impl Bed {
             .stdin(Stdio::null())
             .stdout(file.try_clone().unwrap())
             .stderr(file);
+        // What an earlier one said of its ports counts no more.
+        let from = std::fs::metadata(&log).unwrap().len();
         let child = command.spawn().unwrap();
-        let mut controller = Controller { child, metrics, live, log };
+        let mut controller = Controller { child, metrics: 0, live: 0, log, from };
         controller.wait_until_ready().await;
         controller
     }
@@ -124,6 +125,8 @@ pub(crate) struct Controller {
     pub(crate) metrics: u16,
     pub(crate) live: u16,
     pub(crate) log: PathBuf,
+    /// Where its own lines begin.
+    from: u64,
 }
 
 impl Controller {
@@ -133,12 +136,30 @@ impl Controller {
                 let log = std::fs::read_to_string(&self.log).unwrap();
                 panic!("the controller ended with {status}:\n{log}");
             }
-            if get(self.live, "/readyz").await.is_some_and(|it| it.starts_with("HTTP/1.1 200")) {
+            self.read_ports();
+            if self.live != 0
+                && get(self.live, "/readyz").await.is_some_and(|it| it.starts_with("HTTP/1.1 200"))
+            {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         panic!("the controller is not ready after a minute");
+    }
+
+    /// Free ports are given by the kernel, and told in the log.
+    fn read_ports(&mut self) {
+        let text = std::fs::read_to_string(&self.log).unwrap();
+        let own = text.get(usize::try_from(self.from).unwrap()..).unwrap_or_default();
+        for line in own.lines() {
+            let Ok(entry) = serde_json::from_str::<Value>(line) else { continue };
+            let port = entry["address"].as_str().and_then(|it| it.rsplit(':').next()?.parse().ok());
+            match (entry["what"].as_str(), port) {
+                (Some("metrics"), Some(port)) => self.metrics = port,
+                (Some("probes"), Some(port)) => self.live = port,
+                _ => {}
+            }
+        }
     }
 
     /// As the kernel ends a process: nothing is written any more.
@@ -176,10 +197,6 @@ pub(crate) async fn client_of(kubeconfig: &std::path::Path) -> Client {
 
 fn variable(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run cargo xtask e2e"))
-}
-
-fn free_port() -> u16 {
-    std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
 }
 
 pub(crate) const ACCOUNT: &str = "111122223333";

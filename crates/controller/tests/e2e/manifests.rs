@@ -14,8 +14,8 @@ async fn a_role_is_asked_for_as_the_manifest_says() {
     let forms = [
         (
             "a",
-            json!({"requestParameters": {"sessionDuration": 1800, "externalID": "abc"}}),
-            Some(1_800),
+            json!({"requestParameters": {"sessionDuration": 3600, "externalID": "abc"}}),
+            Some(3_600),
             true,
         ),
         ("b", json!({}), Some(3_600), false),
