@@ -25,7 +25,9 @@ pub(crate) fn ci() -> Result<()> {
         run(cargo(&package).args(["--", "-Dwarnings"]))
     })?;
     lane("crates alone", || {
-        for package in ["rolecall-engine", "rolecall-aws", "rolecall-emulator"] {
+        for package in
+            ["rolecall-engine", "rolecall-aws", "rolecall-emulator", "rolecall-controller"]
+        {
             run(&mut cargo(&["check", "--locked", "--package", package]))?;
         }
         Ok(())
