@@ -1,6 +1,7 @@
 //! The tables of the reference, row by row, without a cluster.
 
 mod failing;
+mod model;
 
 use std::collections::BTreeSet;
 

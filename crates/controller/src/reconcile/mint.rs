@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use futures_util::future::join_all;
+use jiff::SignedDuration;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::Api;
 use rolecall_engine::error::{Class, Error};
@@ -70,7 +71,10 @@ impl Run<'_> {
 
     async fn fail_mint(&mut self, error: &Error, plan: &Plan, index: usize, plans: &[Plan]) {
         let now = self.on.clock.now();
-        let (reason, message, detail) = words(error, plan, index);
+        let (mut reason, message, detail) = words(error, plan, index);
+        if self.is_provider_gone(error) {
+            reason = Reason::AccessDenied;
+        }
         let mut failure = Failure::new(reason, code_of(error), message, now);
         failure.detail = detail;
         if reason.looks_at_key() {
@@ -86,6 +90,19 @@ impl Run<'_> {
             "no new session"
         );
         self.fail(failure, None);
+    }
+
+    /// An identity provider that AWS could not ask for ten minutes is a matter of how it is set up.
+    fn is_provider_gone(&self, error: &Error) -> bool {
+        const PATIENCE: SignedDuration = SignedDuration::from_mins(10);
+        let code = code_of(error);
+        let is_provider = matches!(code, "IDPCommunicationError" | "InvalidIdentityToken");
+        let since = self.seen.past.failure.as_ref().filter(|failure| failure.code == code);
+        is_provider
+            && since.is_some_and(|failure| {
+                failure.reason == Reason::AccessDenied
+                    || self.on.clock.now().duration_since(failure.since) > PATIENCE
+            })
     }
 
     /// Reads what the templates name, and holds them against the keys that there will be.
