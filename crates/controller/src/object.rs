@@ -10,7 +10,7 @@ use rolecall_engine::template::go_duration;
 use rolecall_engine::violation::Violations;
 use serde_json::{Value, json};
 
-use crate::seen::{ObjectFacts, Ready, RefreshPolicy, Spec, Wanted};
+use crate::seen::{DEFAULT_INTERVAL, ObjectFacts, Ready, RefreshPolicy, Spec, Wanted};
 use crate::window::Windows;
 
 /// The namespace and name of an object.
@@ -247,8 +247,6 @@ pub const STATUS_MANAGER: &str = "rolecall/status";
 /// The finalizer, under ESO's name, so that a switch works both ways.
 pub const FINALIZER: &str = "externalsecrets.external-secrets.io/externalsecret-cleanup";
 const FORCE_SYNC: [&str; 2] = ["external-secrets.io/force-sync", "force-sync"];
-/// The default of the CRD, which nobody chose.
-pub const DEFAULT_INTERVAL: SignedDuration = SignedDuration::from_hours(1);
 
 #[cfg(test)]
 mod tests {

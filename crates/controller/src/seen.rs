@@ -370,3 +370,6 @@ impl Seen {
         lives.map(|(index, life)| life.renewal(&self.seed(index), self.past.is_first)).min()
     }
 }
+
+/// `refreshInterval` where nobody chose one: the default of the CRD.
+pub const DEFAULT_INTERVAL: SignedDuration = SignedDuration::from_hours(1);

@@ -4,9 +4,8 @@ use jiff::{SignedDuration, Timestamp};
 use rolecall_engine::grant::CreationPolicy;
 
 use super::{Pass, SHORTEST};
-use crate::object::DEFAULT_INTERVAL;
 use crate::schedule::{after, interval_end, share};
-use crate::seen::{Inputs, RefreshPolicy, Refreshing, Target, Write};
+use crate::seen::{DEFAULT_INTERVAL, Inputs, RefreshPolicy, Refreshing, Target, Write};
 
 /// What is due.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
