@@ -3,6 +3,7 @@
 //! A pass is a loop: a step is decided and done, what it brought is seen, and the next one is
 //! decided, until the step is to wait.
 
+mod deleting;
 mod due;
 mod failing;
 
@@ -13,8 +14,7 @@ use self::due::Due;
 use crate::failure::{Failure, Reason};
 use crate::schedule::{after, share};
 use crate::seen::{
-    Announcement, Inputs, Owner, PassFailure, Ready, Refreshing, Seen, Spec, Target, TargetFacts,
-    Wanted, Write,
+    Announcement, Inputs, Owner, Ready, Refreshing, Seen, Spec, Target, TargetFacts, Wanted, Write,
 };
 
 /// One step of a pass.
@@ -75,7 +75,7 @@ pub struct Verdict {
 /// What to do next.
 pub fn decide(seen: &Seen, now: Timestamp) -> Step {
     if seen.object.is_deleting {
-        return deleting(seen, now);
+        return deleting::step(seen, now);
     }
     match &seen.wanted {
         Wanted::Mixed if !is_announced(seen, Announcement::MixedSources) => {
@@ -98,32 +98,6 @@ pub fn decide(seen: &Seen, now: Timestamp) -> Step {
     }
 }
 
-/// The Secret goes first where it is to go, and the finalizer last.
-fn deleting(seen: &Seen, now: Timestamp) -> Step {
-    let is_ours = matches!(seen.wanted, Wanted::Secret(_) | Wanted::Invalid { .. });
-    if !is_ours || !seen.object.has_finalizer {
-        return Step::Never;
-    }
-    if let Some(PassFailure { failure, .. }) = &seen.pass.failure {
-        let next = failure.next_try(&seen.seed(0), true);
-        return Step::WakeAt(next.unwrap_or(after(now, RETRY_WRITE)));
-    }
-    if let Wanted::Secret(Spec { deletion: DeletionPolicy::Delete, .. }) = &seen.wanted
-        && !seen.pass.has_deleted
-    {
-        match &seen.target {
-            Target::Unread => return Step::ReadTarget,
-            Target::Present(TargetFacts { owner: Owner::Us, .. }) => return Step::DeleteSecret,
-            Target::Unreadable(_) => return Step::WakeAt(after(now, RETRY_WRITE)),
-            Target::Present(_) | Target::Absent => {}
-        }
-    }
-    if seen.pass.has_deleted && !is_announced(seen, Announcement::Deleted) {
-        return Step::Announce(Announcement::Deleted);
-    }
-    Step::RemoveFinalizer
-}
-
 /// One pass over an object that is ours and can be read.
 struct Pass<'a> {
     seen: &'a Seen,
@@ -143,6 +117,9 @@ impl Pass<'_> {
         }
         if let Some(failed) = &seen.pass.failure {
             return self.failed(&failed.failure, failed.ready);
+        }
+        if let Some(time) = seen.pass.postponed {
+            return Step::WakeAt(time);
         }
         if spec.creation == CreationPolicy::None {
             return self.settle_synced(Refreshing::Scheduled, None, &[]);
@@ -165,6 +142,11 @@ impl Pass<'_> {
         }
         if seen.inputs == Inputs::Unread {
             return Step::ReadInputs;
+        }
+        let owns = target.is_some_and(|facts| facts.owner == Owner::Us)
+            && spec.creation == CreationPolicy::Owner;
+        if owns && !seen.orphans.is_empty() && !seen.pass.has_deleted {
+            return Step::DeleteOrphans;
         }
         let due = self.due();
         if let Some(step) = self.gate(&due) {
@@ -323,6 +305,17 @@ impl Pass<'_> {
     /// Nothing is due.
     fn idle(&self, wake: Option<Timestamp>) -> Step {
         let past = &self.seen.past;
+        if past.failure.is_some() && !self.is_target_invalid() {
+            // What failed is not asked for any more, and what is asked for is there.
+            let verdict = Verdict {
+                ready: Ready::Synced,
+                refreshing: Refreshing::Scheduled,
+                has_synced: false,
+                failure: None,
+                next: wake,
+            };
+            return settle(self.seen, verdict, &[], true, wake);
+        }
         let never = self.policy_never();
         let has_ended = self.seen.ends().is_some_and(|ends| ends <= self.now);
         let is_over = !self.renews() && self.seen.renewal().is_some_and(|time| time <= self.now);
@@ -368,8 +361,13 @@ fn settle(
     }
     let is_other =
         seen.past.ready != Some(verdict.ready) || seen.past.refreshing != Some(verdict.refreshing);
-    if !seen.pass.has_reported && (verdict.has_synced || is_new || is_other) {
+    let is_news = verdict.has_synced || is_new || is_other || seen.past.is_unreported;
+    if !seen.pass.has_reported && is_news {
         return Step::WriteStatus(Box::new(verdict));
+    }
+    if seen.past.is_unreported {
+        let soon = after(seen.pass.started, RETRY_WRITE);
+        return Step::WakeAt(wake.map_or(soon, |wake| wake.min(soon)));
     }
     wake.map_or(Step::Never, Step::WakeAt)
 }

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use rolecall_engine::error::Class;
 
-use crate::schedule::{Seed, after, share};
+use crate::schedule::{Seed, after, before, share};
 
 /// Why the present session could not be renewed: the reason of the condition `Refreshing`.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -107,7 +107,10 @@ impl Reason {
                 Ladder::Every(SignedDuration::from_mins(30))
             }
             Self::MissingInput => Ladder::Every(SignedDuration::from_mins(10)),
-            Self::AmbientDenied | Self::TargetImmutable | Self::InvalidSpec => Ladder::OnChange,
+            // A template's ConfigMap, or a policy of the cluster, may be mended where no watch looks;
+            // what cannot be read calls nobody.
+            Self::InvalidSpec => Ladder::Every(SignedDuration::from_mins(30)),
+            Self::AmbientDenied | Self::TargetImmutable => Ladder::OnChange,
         }
     }
 
@@ -149,6 +152,8 @@ pub struct Failure {
     pub attempts: u32,
     /// What the key Secrets were when they were read, where any were.
     pub key_version: Option<String>,
+    /// When it is tried next, where an earlier process planned that.
+    pub planned: Option<Timestamp>,
     /// What was asked for ([`Seen::asking`](crate::seen::Seen::asking)), where this process knows.
     pub asking: Option<String>,
 }
@@ -165,6 +170,7 @@ impl Failure {
             last: now,
             attempts: 1,
             key_version: None,
+            planned: None,
             asking: None,
         }
     }
@@ -185,6 +191,9 @@ impl Failure {
     /// When the same is tried again, if ever; `past_margin` says that the margin of the stored
     /// credential is used up, or that there is none.
     pub fn next_try(&self, seed: &Seed<'_>, past_margin: bool) -> Option<Timestamp> {
+        if self.planned.is_some() {
+            return self.planned;
+        }
         let part = seed.part(&format!("{} {}", self.attempts, self.since.as_second()));
         let wait = match self.reason.ladder() {
             Ladder::Transient => {
@@ -210,7 +219,9 @@ impl Failure {
             return None;
         }
         let mut wait = LOOK;
-        let mut next = after(self.last, wait);
+        // Of one that began long ago the last hour counts.
+        let last = self.last.max(before(now, SignedDuration::from_hours(1)));
+        let mut next = after(last, wait);
         while next <= now {
             wait = (wait * 2).min(LOOK_MOST);
             next = after(next, wait);
@@ -274,7 +285,8 @@ mod tests {
         check(Reason::InvalidRequest, 7, true, 19_440, 21_600);
         check(Reason::BadBaseCredential, 1, false, 1_620, 1_800);
         check(Reason::TargetConflict, 9, false, 1_620, 1_800);
-        for reason in [Reason::InvalidSpec, Reason::AmbientDenied, Reason::TargetImmutable] {
+        check(Reason::InvalidSpec, 1, false, 1_620, 1_800);
+        for reason in [Reason::AmbientDenied, Reason::TargetImmutable] {
             let seed = Seed { uid: "u", entry: 0 };
             assert_eq!(failure(reason, 1).next_try(&seed, true), None);
         }

@@ -41,7 +41,9 @@ fn crds() -> anyhow::Result<()> {
 }
 
 fn control(args: rolecall_controller::args::RunArgs, ignored: &[&str]) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(format!("warn,rolecall_controller={}", args.loglevel))?;
+    // The client of the API server quotes answers that it cannot read.
+    let filter = format!("warn,kube_client=off,rolecall_controller={}", args.loglevel);
+    let filter = EnvFilter::try_new(filter)?;
     tracing_subscriber::fmt()
         .json()
         .flatten_event(true)

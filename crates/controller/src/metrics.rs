@@ -153,13 +153,11 @@ impl Metrics {
     }
 
     /// Whether an object is none of ours.
-    pub fn out_of_scope(&self, key: &Key, is: bool) {
+    ///
+    /// Says whether that is news.
+    pub fn out_of_scope(&self, key: &Key, is: bool) -> bool {
         let mut keys = self.out_of_scope.lock().unwrap_or_else(PoisonError::into_inner);
-        if is {
-            keys.insert(key.clone());
-        } else {
-            keys.remove(key);
-        }
+        if is { keys.insert(key.clone()) } else { keys.remove(key) }
     }
 
     /// An object is gone: its series go with it.

@@ -143,6 +143,20 @@ pub fn store_of(object: &DynamicObject) -> Option<(String, String)> {
     Some((kind.to_owned(), name.to_owned()))
 }
 
+/// Each `ClusterGenerator` that an object names.
+pub fn cluster_generators(object: &DynamicObject) -> Vec<String> {
+    let entries = object.data.pointer("/spec/dataFrom").and_then(Value::as_array);
+    let references =
+        entries.into_iter().flatten().filter_map(|it| it.pointer("/sourceRef/generatorRef"));
+    let cluster = references.filter(|it| it.get("kind").is_some_and(|it| it == "ClusterGenerator"));
+    cluster.filter_map(|it| it.get("name")?.as_str().map(str::to_owned)).collect()
+}
+
+/// Whether the status is one that only we write.
+pub fn was_ours(object: &DynamicObject) -> bool {
+    object.data.pointer("/status/observedGeneration").is_some()
+}
+
 /// Reads an object that is ours.
 pub fn read(document: &Value) -> (Wanted, Option<ExternalSecret>) {
     let mut violations = Violations::new();

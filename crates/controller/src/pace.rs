@@ -29,24 +29,29 @@ struct Pace {
 }
 
 impl Paces {
-    /// Waits for this identity's turn.
+    /// Takes this identity's turn, or says for how long there is none.
     ///
-    /// # Cancellation
-    ///
-    /// Whoever goes away has used up a turn.
-    pub async fn turn(&self, source: &SourceSpec, region: &Region) {
-        let at = self.with(source, region, |pace, now| {
+    /// What is urgent takes the next one at once. Whoever has to wait comes back at a time of its own
+    /// (`part`, 0 up to 1), rather than in a queue that nobody empties once AWS serves again.
+    pub fn turn(
+        &self,
+        source: &SourceSpec,
+        region: &Region,
+        is_urgent: bool,
+        part: f64,
+    ) -> Option<Duration> {
+        self.with(source, region, |pace, now| {
+            if pace.next > now && !is_urgent {
+                let spread = (pace.gap * CROWD).min(LONGEST).mul_f64(part.clamp(0.0, 1.0));
+                return Some(pace.next.duration_since(now) + spread);
+            }
             if now.duration_since(pace.second.0) >= SECOND {
                 pace.second = (now, 0);
             }
             pace.second.1 = pace.second.1.saturating_add(1);
-            let at = pace.next.max(now);
-            pace.next = at + pace.gap;
-            (pace.gap > Duration::ZERO).then_some(at)
-        });
-        if let Some(at) = at {
-            tokio::time::sleep_until(at).await;
-        }
+            pace.next = now + pace.gap;
+            None
+        })
     }
 
     /// AWS said that it is asked too often.
@@ -78,6 +83,10 @@ impl Paces {
     ) -> T {
         let now = Instant::now();
         let mut paces = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // Who is not throttled and was not seen for a while is as good as new.
+        paces.retain(|_, pace| {
+            !pace.gap.is_zero() || now.duration_since(pace.second.0) < SECOND * 60
+        });
         let fresh = || Pace { gap: Duration::ZERO, next: now, halved: None, second: (now, 0) };
         change(paces.entry((source.clone(), region.clone())).or_insert_with(fresh), now)
     }
@@ -90,6 +99,9 @@ impl fmt::Debug for Paces {
 }
 
 const SECOND: Duration = Duration::from_secs(1);
+/// Over how many turns those spread that have to wait, and for how long at most.
+const CROWD: u32 = 64;
+const LONGEST: Duration = Duration::from_mins(1);
 const LEAST: Duration = Duration::from_millis(5);
 const MOST: Duration = Duration::from_secs(5);
 
@@ -101,43 +113,42 @@ mod tests {
         Region::parse("eu-west-1").unwrap()
     }
 
+    /// How many turns are had in a second by somebody who asks each millisecond.
+    async fn turns(paces: &Paces, source: &SourceSpec) -> u32 {
+        let mut had = 0;
+        for _ in 0..1_000 {
+            had += u32::from(paces.turn(source, &region(), false, 0.0).is_none());
+            tokio::time::advance(Duration::from_millis(1)).await;
+        }
+        had
+    }
+
     #[tokio::test(start_paused = true)]
     async fn who_is_not_throttled_never_waits() {
         let paces = Paces::default();
-        let began = Instant::now();
-        for _ in 0..1_000 {
-            paces.turn(&SourceSpec::Environment, &region()).await;
-            paces.served(&SourceSpec::Environment, &region());
-        }
-        assert_eq!(began.elapsed(), Duration::ZERO);
+        assert_eq!(turns(&paces, &SourceSpec::Environment).await, 1_000);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_throttled_identity_is_halved_and_recovers_and_no_other_is() {
         let (paces, region, throttled) = (Paces::default(), region(), SourceSpec::Environment);
         for _ in 0..100 {
-            paces.turn(&throttled, &region).await;
+            assert_eq!(paces.turn(&throttled, &region, false, 0.5), None);
         }
         // Many refusals of one second are one.
         for _ in 0..20 {
             paces.throttled(&throttled, &region);
         }
-        let began = Instant::now();
-        for _ in 0..50 {
-            paces.turn(&throttled, &region).await;
-        }
         // 100 in a second were too many: 50 are tried.
-        assert_eq!(began.elapsed().as_millis() / 10, 98);
-        let other = Instant::now();
-        paces.turn(&SourceSpec::Container, &region).await;
-        assert_eq!(other.elapsed(), Duration::ZERO);
+        assert!((48..=51).contains(&turns(&paces, &throttled).await));
+        assert_eq!(paces.turn(&throttled, &region, true, 0.5), None);
+        let wait = paces.turn(&throttled, &region, false, 1.0).unwrap();
+        assert!(wait > Duration::from_secs(1) && wait < Duration::from_secs(2), "{wait:?}");
+        assert_eq!(paces.turn(&SourceSpec::Container, &region, false, 0.5), None);
         for _ in 0..20 {
             paces.served(&throttled, &region);
         }
-        let began = Instant::now();
-        for _ in 0..50 {
-            paces.turn(&throttled, &region).await;
-        }
-        assert!(began.elapsed() < Duration::from_millis(100), "{:?}", began.elapsed());
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert!(turns(&paces, &throttled).await > 300);
     }
 }

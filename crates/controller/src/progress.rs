@@ -43,6 +43,8 @@ impl Seen {
             Drift { last: now, count: count.saturating_add(1) }
         });
         self.past.failure = None;
+        // The same failure, later, is said again.
+        self.past.announced.retain(|it| !matches!(it, Announcement::Failed(_)));
         self.synced();
     }
 
@@ -61,6 +63,7 @@ impl Seen {
     /// The status says this now.
     pub fn reported(&mut self, verdict: &Verdict) {
         self.pass.has_reported = true;
+        self.past.is_unreported = false;
         let asking = self.asking();
         if verdict.has_synced {
             self.synced();

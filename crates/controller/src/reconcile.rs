@@ -14,7 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 use kube::api::{Api, DynamicObject, Patch, PatchParams};
 use kube::runtime::controller::Action;
 use kube::runtime::reflector::ObjectRef;
-use rolecall_engine::grant::ExternalSecret;
+use rolecall_engine::grant::{ExternalSecret, GeneratorKind};
 use rolecall_engine::mint::Minter;
 use rolecall_engine::ports::Clock;
 use rolecall_engine::render::Renderer;
@@ -36,7 +36,7 @@ use crate::scope::Classes;
 use crate::seen::{Inputs, ObjectFacts, Pass, Ready, Rules, Seen, Target, Wanted};
 use crate::state::{State, States};
 use crate::status::{ServedStatus, past_of};
-use crate::world::World;
+use crate::world::{Input, World};
 
 /// What every pass shares.
 pub struct Reconciler {
@@ -97,11 +97,19 @@ impl Reconciler {
     }
 
     async fn pass(&self, key: Key, object: Arc<DynamicObject>) -> Action {
-        let timer = self.metrics.pass_begins(&key);
         let mut run = match self.begin(key, object).await {
             Ok(run) => run,
             Err(wait) => return Action::requeue(wait),
         };
+        if matches!(run.seen.wanted, Wanted::OutOfScope) {
+            // Nothing of it is ours, and nothing is told of it.
+            self.states.remove(&run.key);
+            if self.metrics.out_of_scope(&run.key, true) {
+                tracing::info!(object = %run.key, "none of its sources is rolecall's");
+            }
+            return Action::await_change();
+        }
+        let timer = self.metrics.pass_begins(&run.key);
         let action = run.run().await;
         let failed = run.seen.pass.failure.as_ref().map(|it| it.failure.reason);
         timer.ends(failed);
@@ -132,6 +140,13 @@ impl Reconciler {
             Scope::Ours => object::read(&object::document(&object)),
         };
         let mut facts = object::facts(&object);
+        let wanted = match wanted {
+            // Its finalizer is ours to take off, whatever became of its sources and its store.
+            Wanted::OutOfScope if facts.is_deleting && object::was_ours(&object) => {
+                Wanted::Invalid { message: String::new(), ready: Ready::NoData }
+            }
+            wanted => wanted,
+        };
         let now = self.clock.now();
         let state = self.recalled(&key, &object, &mut facts, now);
         let seen = Seen {
@@ -155,11 +170,17 @@ impl Reconciler {
             seen,
             state,
             conflicts: 0,
+            looks_again: false,
         })
     }
 
     /// Whose the object is; after a while again where the store that it names cannot be read.
     async fn scope(&self, key: &Key, object: &DynamicObject) -> Result<Scope, Duration> {
+        // What a ClusterGenerator wraps decides, and may change.
+        for name in object::cluster_generators(object) {
+            let input = Input::Generator(GeneratorKind::Cluster.as_str(), Key::new("", &name));
+            self.world.also_uses(key, input);
+        }
         let scope = object::scope_of(object, |name| self.world.wrapped_kind(name));
         if scope == Scope::Foreign {
             return Ok(scope);
@@ -168,7 +189,7 @@ impl Reconciler {
         match self.classes.serves(&self.client, key, named, now).await {
             Some(true) => Ok(scope),
             Some(false) => Ok(Scope::Foreign),
-            None => Err(Duration::from_secs(5)),
+            None => Err(STORE),
         }
     }
 
@@ -221,11 +242,13 @@ struct Run<'a> {
     asked: Option<Arc<ExternalSecret>>,
     planned: Option<Planned>,
     renderer: Option<Renderer>,
-    used: BTreeSet<crate::world::Input>,
+    used: BTreeSet<Input>,
     seen: Seen,
     state: State,
     /// How often somebody else wrote the Secret in between.
     conflicts: u32,
+    /// Whether something was told that this pass did not look at.
+    looks_again: bool,
 }
 
 impl Run<'_> {
@@ -234,6 +257,9 @@ impl Run<'_> {
             let step = decide(&self.seen, self.on.clock.now());
             tracing::trace!(object = %self.key, ?step, "step");
             match step {
+                Step::Never | Step::WakeAt(_) if self.looks_again => {
+                    return Action::requeue(Duration::from_secs(1));
+                }
                 Step::Never => return Action::await_change(),
                 Step::WakeAt(time) => {
                     self.on.metrics.wakes_at(&self.key, Some(time));
@@ -297,7 +323,7 @@ impl Run<'_> {
                 self.seen.object.has_finalizer = wanted;
             }
             Err(error) => match problem_of(&error) {
-                ApiProblem::NotFound => self.seen.object.has_finalizer = false,
+                ApiProblem::NotFound if !wanted => self.seen.object.has_finalizer = false,
                 problem => self.fail_write(&problem, "the finalizer"),
             },
         }
@@ -324,6 +350,8 @@ impl Run<'_> {
     }
 }
 
+/// When a store that is not there, or cannot be read, is looked for again.
+const STORE: Duration = Duration::from_secs(20);
 const SECOND: SignedDuration = SignedDuration::from_secs(1);
 /// A pass has a dozen steps at most.
 const MOST_STEPS: usize = 40;

@@ -41,9 +41,13 @@ use crate::watch::{Stores, Trigger, Triggers, Watching, start};
 pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     let settings = Settings::read(args.allow_http)
         .map_err(|found| anyhow::anyhow!("the environment cannot be used\n{found}"))?;
-    let config = kube::Config::infer().await.context(NO_CLUSTER)?;
+    let mut config = kube::Config::infer().await.context(NO_CLUSTER)?;
     let client =
-        kube::Client::try_from(config).context("cannot make a client of the API server")?;
+        |config| kube::Client::try_from(config).context("cannot make a client of the API server");
+    // A watch may be silent for long; whoever waits for an answer may not.
+    let watching_client = client(config.clone())?;
+    config.read_timeout = Some(ANSWER);
+    let client = client(config)?;
     let served = served_status(&client).await?;
     let stores = Stores::new();
     let world = Arc::clone(&stores.world);
@@ -67,7 +71,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     let reconciler = Arc::new(reconciler);
     let event_work = tokio::spawn(event_work);
     let watching = Watching {
-        client,
+        client: watching_client,
         namespace: args.namespace.clone(),
         world: Arc::clone(&world),
         states,
@@ -243,6 +247,8 @@ impl Signals {
 }
 
 const NO_CLUSTER: &str = "there is no cluster: run it in a pod, or set KUBECONFIG";
+/// How long an answer of the API server is waited for.
+const ANSWER: Duration = Duration::from_secs(30);
 /// Passes that run at once: each holds what it needs for its object.
 const PASSES: usize = 256;
 /// Calls of AWS that are in the air at once.

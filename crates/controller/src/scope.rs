@@ -47,23 +47,33 @@ impl Classes {
         let class = match known {
             Some((class, until)) if until > now => class,
             _ => {
-                let class = class_of(client, &key.0, &key.1).await?;
+                let found = class_of(client, &key.0, &key.1).await?;
+                let Found::Store(class) = found else {
+                    // A store that is missing does not skip; with a class of our own it may come.
+                    return (self.ours == DEFAULT).then_some(true);
+                };
                 let until = now.checked_add(self.keep).unwrap_or(now);
                 let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+                read.retain(|_, (_, until)| *until > now);
                 read.insert(key, (class.clone(), until));
                 class
             }
         };
-        Some(match class {
-            Some(class) => class == self.ours,
-            // A store that is missing, or names no class, does not skip.
-            None => self.ours == DEFAULT,
-        })
+        // A store that names no class is everybody's.
+        Some(class.map_or(self.ours == DEFAULT, |class| class == self.ours))
     }
 }
 
-/// The class of a store; none where it names none or is not there.
-async fn class_of(client: &kube::Client, kind: &str, key: &Key) -> Option<Option<String>> {
+/// A store that was looked for.
+enum Found {
+    /// It is there, with its class if it names one.
+    Store(Option<String>),
+    /// It is not.
+    Nothing,
+}
+
+/// Looks for a store; nothing where the API server does not answer.
+async fn class_of(client: &kube::Client, kind: &str, key: &Key) -> Option<Found> {
     let kind = ApiResource::from_gvk(&GroupVersionKind::gvk("external-secrets.io", "v1", kind));
     let api: Api<DynamicObject> = if key.namespace.is_empty() {
         Api::all_with(client.clone(), &kind)
@@ -73,10 +83,10 @@ async fn class_of(client: &kube::Client, kind: &str, key: &Key) -> Option<Option
     match api.get(&key.name).await {
         Ok(store) => {
             let class = store.data.pointer("/spec/controller").and_then(Value::as_str);
-            Some(class.filter(|class| !class.is_empty()).map(str::to_owned))
+            Some(Found::Store(class.filter(|class| !class.is_empty()).map(str::to_owned)))
         }
         Err(error) => match problem_of(&error) {
-            ApiProblem::NotFound => Some(None),
+            ApiProblem::NotFound => Some(Found::Nothing),
             _ => None,
         },
     }

@@ -192,6 +192,8 @@ pub struct Past {
     pub refreshing: Option<Refreshing>,
     /// What the object was when the marks of a Secret that keeps its data were written.
     pub marked: Option<String>,
+    /// Whether the last status could not be written.
+    pub is_unreported: bool,
     /// Since when another plan is asked for than the stored one.
     pub other_plan_since: Option<Timestamp>,
     /// Whether this process has delivered no session for the object yet.
@@ -247,6 +249,8 @@ pub struct Pass {
     pub has_reported: bool,
     /// Whether the Secret of a deleted object was deleted.
     pub has_deleted: bool,
+    /// Until when the calls are put off: others of the same identity are before it.
+    pub postponed: Option<Timestamp>,
     /// What was announced of what this pass did.
     pub announced: BTreeSet<Announcement>,
 }
@@ -262,6 +266,7 @@ impl Pass {
             failure: None,
             has_reported: false,
             has_deleted: false,
+            postponed: None,
             announced: BTreeSet::new(),
         }
     }
@@ -340,7 +345,8 @@ impl Seen {
             Inputs::Failed(failure) => failure.message.as_str(),
             Inputs::Unread => "",
         };
-        format!("{} {plan}", self.object.version)
+        let target = if self.target == Target::Absent { "absent" } else { "" };
+        format!("{} {plan} {target}", self.object.version)
     }
 
     /// The seed of the object's jitter.

@@ -252,10 +252,11 @@ fn failure_of(status: &Value, next: Option<Timestamp>, is_same: bool) -> Option<
     let message = text("message").unwrap_or_default().to_owned();
     let mut failure = Failure::new(reason, text("code").unwrap_or_default(), message, since);
     failure.attempts = u32::try_from(attempts).unwrap_or(u32::MAX);
-    // The last try was no earlier than that; the ladder goes on from there.
-    failure.last = next.map_or(since, |next| next.max(since));
-    // What was edited while nobody looked is another question.
-    failure.asking = (!is_same).then(String::new);
+    // The ladder goes on where it was left.
+    failure.planned = next;
+    // What was edited while nobody looked is another question; so is what waits for a change, which
+    // nobody may have seen either.
+    failure.asking = (!is_same || next.is_none()).then(String::new);
     Some(failure)
 }
 
@@ -283,3 +284,48 @@ const FIELDS: [&str; 10] = [
     "planHash",
     "renewalTime",
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schedule::Seed;
+
+    #[test]
+    fn a_ladder_goes_on_where_an_earlier_process_left_it() {
+        let status = json!({
+            "refreshTime": "2026-01-01T00:00:00Z",
+            "syncedResourceVersion": "1-a",
+            "observedGeneration": 1,
+            "nextRefreshTime": "2026-01-01T05:00:00Z",
+            "lastError": {"class": "AccessDenied", "code": "AccessDenied", "message": "m",
+                "since": "2026-01-01T01:00:00Z", "attempts": 9},
+            "conditions": [
+                {"type": "Ready", "status": "True", "reason": "SecretSynced", "message": "secret synced"},
+                {"type": "Refreshing", "status": "False", "reason": "AccessDenied", "message": "m"},
+            ],
+        });
+        let past = past_of(Some(&status), 1);
+        let failure = past.failure.unwrap();
+        let planned: Timestamp = "2026-01-01T05:00:00Z".parse().unwrap();
+        assert_eq!(failure.next_try(&Seed { uid: "u", entry: 0 }, false), Some(planned));
+        assert_eq!((failure.attempts, failure.asking), (9, None));
+        assert_eq!(past.ready, Some(Ready::Synced));
+        assert_eq!(past.refreshing, Some(Refreshing::Failed(Reason::AccessDenied)));
+        // What was edited meanwhile is another question.
+        let edited = past_of(Some(&status), 2).failure.unwrap();
+        assert_eq!(edited.asking.as_deref(), Some(""));
+    }
+
+    #[test]
+    fn no_status_leads_to_a_panic() {
+        for odd in [
+            json!(null),
+            json!([]),
+            json!({"conditions": "x", "lastError": 3}),
+            json!({"refreshTime": "soon", "lastError": {"class": "Else", "since": 1}}),
+        ] {
+            let past = past_of(Some(&odd), 1);
+            assert!(past.synced.is_none() && past.failure.is_none());
+        }
+    }
+}

@@ -146,18 +146,18 @@ impl Watching {
         let events = events.modify(prune);
         let events = reflector(writer, events);
         let mut known: HashMap<Key, u64> = HashMap::new();
-        let mut listed: HashSet<Key> = HashSet::new();
+        // A list is in the store when it is told to its end, and not before.
+        let mut listed: HashMap<Key, u64> = HashMap::new();
         let mut events = std::pin::pin!(logged("externalsecrets", events, told));
         while let Some(event) = events.next().await {
             match event {
                 Event::Init => listed.clear(),
                 Event::InitApply(object) => {
-                    let key = Key::of(&object.metadata);
-                    listed.insert(key.clone());
-                    self.object_changed(key, &object, &mut known);
+                    listed.insert(Key::of(&object.metadata), fingerprint(&object));
                 }
                 Event::Apply(object) => {
-                    self.object_changed(Key::of(&object.metadata), &object, &mut known);
+                    let key = Key::of(&object.metadata);
+                    self.object_changed(key, fingerprint(&object), &mut known);
                 }
                 Event::Delete(object) => {
                     let key = Key::of(&object.metadata);
@@ -166,24 +166,20 @@ impl Watching {
                 }
                 Event::InitDone => {
                     let gone: Vec<Key> =
-                        known.keys().filter(|key| !listed.contains(*key)).cloned().collect();
+                        known.keys().filter(|key| !listed.contains_key(*key)).cloned().collect();
                     for key in gone {
                         known.remove(&key);
                         self.object_gone(&key);
+                    }
+                    for (key, hash) in listed.drain() {
+                        self.object_changed(key, hash, &mut known);
                     }
                 }
             }
         }
     }
 
-    /// A status alone starts nothing: it is our own.
-    fn object_changed(&self, key: Key, object: &DynamicObject, known: &mut HashMap<Key, u64>) {
-        let metadata = &object.metadata;
-        let mut hasher = DefaultHasher::new();
-        (&metadata.uid, metadata.generation, &metadata.labels, &metadata.annotations)
-            .hash(&mut hasher);
-        (&metadata.finalizers, metadata.deletion_timestamp.is_some()).hash(&mut hasher);
-        let hash = hasher.finish();
+    fn object_changed(&self, key: Key, hash: u64, known: &mut HashMap<Key, u64>) {
         if known.insert(key.clone(), hash) != Some(hash) {
             self.triggers.all([key]);
         }
@@ -207,27 +203,55 @@ impl Watching {
         let events = events.modify(|object| object.metadata.managed_fields = None);
         let events = reflector(writer, events);
         let mut events = std::pin::pin!(logged(kind.as_str(), events, told));
+        let users = |key: Key| self.world.users_of(&Input::Generator(kind.as_str(), key));
+        let mut known: HashSet<Key> = HashSet::new();
+        let mut listed: HashSet<Key> = HashSet::new();
         while let Some(event) = events.next().await {
-            let (Event::InitApply(object) | Event::Apply(object) | Event::Delete(object)) = event
-            else {
-                continue;
-            };
-            let input = Input::Generator(kind.as_str(), Key::of(&object.metadata));
-            self.triggers.all(self.world.users_of(&input));
+            match event {
+                Event::Init => listed.clear(),
+                Event::InitApply(object) => {
+                    listed.insert(Key::of(&object.metadata));
+                }
+                Event::InitDone => {
+                    // Those that went while nobody looked count too.
+                    let before = std::mem::replace(&mut known, std::mem::take(&mut listed));
+                    for key in before.union(&known) {
+                        self.triggers.all(users(key.clone()));
+                    }
+                }
+                Event::Apply(object) => {
+                    let key = Key::of(&object.metadata);
+                    known.insert(key.clone());
+                    self.triggers.all(users(key));
+                }
+                Event::Delete(object) => {
+                    let key = Key::of(&object.metadata);
+                    known.remove(&key);
+                    self.triggers.all(users(key));
+                }
+            }
         }
     }
 
     async fn accounts(self, told: Told) {
         let api: Api<PartialObjectMeta<ServiceAccount>> = self.namespaced();
         let events = watch(api, watcher::Config::default()).default_backoff();
+        let mut listed: HashSet<Key> = HashSet::new();
         let mut events = std::pin::pin!(logged("serviceaccounts", events, told));
         while let Some(event) = events.next().await {
             match event {
-                Event::InitApply(account) | Event::Apply(account) => {
+                Event::Init => listed.clear(),
+                Event::InitApply(account) => {
+                    listed.insert(Key::of(&account.metadata));
                     self.account_changed(&account, true);
                 }
+                Event::Apply(account) => self.account_changed(&account, true),
                 Event::Delete(account) => self.account_changed(&account, false),
-                Event::Init | Event::InitDone => {}
+                Event::InitDone => {
+                    for key in self.world.keep_accounts(&listed) {
+                        self.triggers.all(self.world.users_of(&Input::Account(key)));
+                    }
+                }
             }
         }
     }
@@ -279,8 +303,10 @@ impl Watching {
         let users = self.world.users_of(&Input::Target(key.clone())).into_iter();
         // What an object wrote itself is no news to it, and what comes while it writes it looks at
         // afterwards.
-        let is_own =
-            |user: &Key| self.states.wrote(user, &version) || self.world.is_writing(&key, user);
+        let is_own = |user: &Key| {
+            let is_noted = self.world.note_while_writing(&key, user, !is_there);
+            is_noted || self.states.wrote(user, &version)
+        };
         self.triggers.all(users.filter(|user| !is_own(user)));
     }
 
@@ -294,6 +320,15 @@ impl Watching {
             Api::namespaced(self.client.clone(), &self.namespace)
         }
     }
+}
+
+/// What counts of an object: a status alone starts nothing, since it is our own.
+fn fingerprint(object: &DynamicObject) -> u64 {
+    let metadata = &object.metadata;
+    let mut hasher = DefaultHasher::new();
+    (&metadata.uid, metadata.generation, &metadata.labels, &metadata.annotations).hash(&mut hasher);
+    (&metadata.finalizers, metadata.deletion_timestamp.is_some()).hash(&mut hasher);
+    hasher.finish()
 }
 
 /// A stream whose failures are logged and waited out.

@@ -53,7 +53,8 @@ impl Windows {
     /// ends.
     pub fn next_look(&self, now: Timestamp) -> Timestamp {
         let times = self.windows.iter().flat_map(|window| window.turns(now));
-        times.filter(|time| *time > now).min().unwrap_or(after(now, SignedDuration::from_hours(24)))
+        let next = times.filter(|time| *time > now).min();
+        next.map_or(after(now, LONGEST), |next| next.max(after(now, SHORTEST)))
     }
 }
 
@@ -87,12 +88,17 @@ impl Start {
     }
 }
 
+/// No window turns more often than that is looked at.
+const SHORTEST: SignedDuration = SignedDuration::from_secs(10);
+/// How long nothing is looked at where no window ever turns.
+const LONGEST: SignedDuration = SignedDuration::from_hours(24);
+
 /// Five fields, a shorthand, or `@every DURATION`, as <https://pkg.go.dev/github.com/robfig/cron/v3>
 /// reads them: where both days are restricted, either will do.
 fn starts(text: &str) -> Option<Vec<Start>> {
     if let Some(period) = text.strip_prefix("@every ") {
         let period = go_duration(period.trim())?;
-        return (period > SignedDuration::ZERO).then(|| vec![Start::Every(period)]);
+        return (period >= SHORTEST).then(|| vec![Start::Every(period)]);
     }
     let fields: Vec<&str> = match text {
         "@annually" | "@yearly" => vec!["0", "0", "1", "1", "*"],

@@ -135,8 +135,20 @@ pub struct World {
     accounts: Mutex<HashMap<Key, Account>>,
     targets: Mutex<HashMap<Key, StoredTarget>>,
     index: Mutex<Index>,
-    /// Which object writes which Secret right now.
-    writing: Mutex<HashSet<(Key, Key)>>,
+    /// Which object writes which Secret right now, and whether the watch told something meanwhile.
+    writing: Mutex<HashMap<(Key, Key), News>>,
+}
+
+/// What was told of a Secret last, while it was written.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum News {
+    /// Nothing.
+    #[default]
+    None,
+    /// That it is now so, which may be by this write.
+    Change,
+    /// That it is gone.
+    End,
 }
 
 /// A write that is in the air; over when dropped.
@@ -144,6 +156,13 @@ pub struct World {
 pub struct Writing<'a> {
     world: &'a World,
     write: (Key, Key),
+}
+
+impl Writing<'_> {
+    /// Ends it, and says what the watch told of the Secret meanwhile.
+    pub fn ends(self) -> News {
+        locked(&self.world.writing).get(&self.write).copied().unwrap_or_default()
+    }
 }
 
 impl Drop for Writing<'_> {
@@ -219,6 +238,14 @@ impl World {
         put(&mut targets, key, target)
     }
 
+    /// Forgets every service account that is not among these: a watch began anew.
+    pub fn keep_accounts(&self, keys: &HashSet<Key>) -> Vec<Key> {
+        let mut accounts = locked(&self.accounts);
+        let gone: Vec<Key> = accounts.keys().filter(|key| !keys.contains(*key)).cloned().collect();
+        accounts.retain(|key, _| keys.contains(key));
+        gone
+    }
+
     /// The Secrets of a namespace that this ExternalSecret owns, by name.
     pub fn owned_by(&self, key: &Key) -> Vec<String> {
         let targets = locked(&self.targets);
@@ -239,19 +266,31 @@ impl World {
     /// Notes that an object writes a Secret, until that is dropped.
     pub fn writing(&self, target: &Key, object: &Key) -> Writing<'_> {
         let write = (target.clone(), object.clone());
-        locked(&self.writing).insert(write.clone());
+        locked(&self.writing).insert(write.clone(), News::None);
         Writing { world: self, write }
     }
 
-    /// Whether an object writes a Secret right now.
-    pub fn is_writing(&self, target: &Key, object: &Key) -> bool {
-        locked(&self.writing).contains(&(target.clone(), object.clone()))
+    /// Whether an object writes a Secret right now; then it is noted that something was told of it.
+    pub fn note_while_writing(&self, target: &Key, object: &Key, is_end: bool) -> bool {
+        let mut writing = locked(&self.writing);
+        match writing.get_mut(&(target.clone(), object.clone())) {
+            Some(noted) => {
+                *noted = if is_end { News::End } else { News::Change };
+                true
+            }
+            None => false,
+        }
     }
 
     /// Notes what an object uses.
     pub fn uses(&self, key: &Key, inputs: &BTreeSet<Input>) {
         let mut index = locked(&self.index);
-        let before = index.inputs.insert(key.clone(), inputs.clone()).unwrap_or_default();
+        let before = if inputs.is_empty() {
+            index.inputs.remove(key)
+        } else {
+            index.inputs.insert(key.clone(), inputs.clone())
+        };
+        let before = before.unwrap_or_default();
         for gone in before.difference(inputs) {
             if let Some(users) = index.users.get_mut(gone) {
                 users.remove(key);

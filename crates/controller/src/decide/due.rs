@@ -76,7 +76,7 @@ impl Pass<'_> {
     }
 
     /// Other labels, annotations and types do not count; an orphan's validity is never looked at.
-    fn is_target_invalid(&self) -> bool {
+    pub(super) fn is_target_invalid(&self) -> bool {
         if self.spec.creation == CreationPolicy::Orphan {
             return false;
         }

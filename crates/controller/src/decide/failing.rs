@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::due::Due;
 use super::{Pass, Step, Verdict, settle};
-use crate::failure::{Failure, Reason};
+use crate::failure::Failure;
 use crate::schedule::before;
 use crate::seen::{Announcement, Inputs, Ready, Refreshing};
 
@@ -41,8 +41,7 @@ impl Pass<'_> {
         let by_ladder = failure.next_try(&self.seen.seed(0), past_margin);
         let last_chance = self.seen.alarm().map(|alarm| before(alarm, LAST_CHANCE));
         let last_chance = last_chance.filter(|time| failure.last < *time);
-        let is_sent = failure.reason != Reason::InvalidSpec;
-        by_ladder.into_iter().chain(last_chance.filter(|_| is_sent)).min()
+        by_ladder.into_iter().chain(last_chance).min()
     }
 
     pub(super) fn failed(&self, failure: &Failure, ready: Option<Ready>) -> Step {

@@ -93,7 +93,14 @@ impl Run<'_> {
                 } else {
                     self.seen.past.other_plan_since = None;
                 }
-                self.seen.inputs = Inputs::Ready { plan, sharers, key_version };
+                self.seen.inputs =
+                    Inputs::Ready { plan, sharers, key_version: key_version.clone() };
+                let asking = self.seen.asking();
+                if let Some(failure) = &mut self.seen.past.failure {
+                    // One that an earlier process left was of what is there now.
+                    failure.asking.get_or_insert(asking);
+                    failure.key_version = failure.key_version.take().or(key_version);
+                }
                 self.planned = Some(planned);
             }
             Err(mut failure) => {

@@ -9,6 +9,7 @@ use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::Api;
 use rolecall_engine::error::{Class, Error};
 use rolecall_engine::mint::Minted;
+use rolecall_engine::output::generator_keys;
 use rolecall_engine::plan::Plan;
 use rolecall_engine::render::{Data, Objects, RenderErrors, Renderer, Text, rewrite};
 use rolecall_engine::session::Issued;
@@ -16,7 +17,7 @@ use rolecall_engine::session::Issued;
 use super::Run;
 use crate::api_error::{ApiProblem, problem_of};
 use crate::failure::{Failure, Reason};
-use crate::schedule::Life;
+use crate::schedule::{Life, after};
 use crate::seen::Ready;
 
 impl Run<'_> {
@@ -26,8 +27,14 @@ impl Run<'_> {
             return;
         }
         let Some(planned) = self.planned.clone() else { return };
+        let now = self.on.clock.now();
+        let part = self.seen.seed(0).part(&now.as_millisecond().to_string());
         for plan in &planned.plans {
-            self.on.paces.turn(&plan.source, &plan.region).await;
+            let wait = self.on.paces.turn(&plan.source, &plan.region, is_urgent, part);
+            if let Some(wait) = wait.and_then(|wait| SignedDuration::try_from(wait).ok()) {
+                self.seen.pass.postponed = Some(after(now, wait));
+                return;
+            }
         }
         let permit = self.on.calls.acquire(is_urgent).await;
         let minted = join_all(planned.plans.iter().map(|plan| self.mint_entry(plan))).await;
@@ -124,10 +131,9 @@ impl Run<'_> {
             }
         };
         let now = self.on.clock.now();
-        let keys = self.planned.as_ref().map(|planned| planned.keys.clone()).unwrap_or_default();
         let mut all = BTreeSet::new();
-        for (index, (entry, keys)) in asked.entries.iter().zip(keys).enumerate() {
-            let keys = keys.iter().map(|key| ((*key).to_owned(), Text::default())).collect();
+        for (index, (entry, keys)) in asked.entries.iter().zip(self.keys()).enumerate() {
+            let keys = keys.into_iter().map(|key| (key.to_owned(), Text::default())).collect();
             match rewrite(keys, &entry.rewrites, now) {
                 Ok(rewritten) => all.extend(rewritten.keys.into_keys()),
                 Err(error) => {
@@ -156,6 +162,19 @@ impl Run<'_> {
                     }
                 }
                 Err(())
+            }
+        }
+    }
+
+    /// The keys of each entry before they are renamed: by its generator, or where that is gone by the
+    /// session that is held.
+    fn keys(&self) -> Vec<Vec<&'static str>> {
+        match &self.planned {
+            Some(planned) => planned.keys.iter().map(|keys| keys.to_vec()).collect(),
+            None => {
+                let held = self.state.sessions.iter();
+                held.map(|issued| generator_keys(issued).into_iter().map(|(key, _)| key).collect())
+                    .collect()
             }
         }
     }

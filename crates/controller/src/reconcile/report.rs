@@ -48,6 +48,7 @@ impl Run<'_> {
                 // The next pass tells it again.
                 (self.seen.past.ready, self.seen.past.refreshing) = before;
                 if problem != ApiProblem::NotFound {
+                    self.seen.past.is_unreported = true;
                     tracing::warn!(object = %self.key, %problem, "the status could not be written");
                 }
             }

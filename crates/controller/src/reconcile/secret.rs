@@ -15,7 +15,7 @@ use super::Run;
 use crate::api_error::{ApiProblem, problem_of};
 use crate::failure::{Failure, Reason};
 use crate::seen::{Ready, Target, Write};
-use crate::world::{DATA_HASH, EXPIRATION, MANAGED, RENEWAL, StoredTarget};
+use crate::world::{DATA_HASH, EXPIRATION, MANAGED, News, RENEWAL, StoredTarget};
 
 impl Run<'_> {
     pub(super) async fn apply(&mut self, write: Write, keeps_data: bool) {
@@ -42,9 +42,11 @@ impl Run<'_> {
         let writing = self.on.world.writing(&self.target_key(), &self.key);
         let written = self.secrets().patch(name, &parameters, &Patch::Apply(&body)).await;
         drop(permit);
-        drop(writing);
+        let news = writing.ends();
         match written {
-            Ok(secret) => self.wrote(&secret, write, keeps_data),
+            Ok(secret) => {
+                self.wrote(&secret, write, keeps_data, news);
+            }
             Err(error) => {
                 let problem = problem_of(&error);
                 if problem == ApiProblem::Conflict && self.conflicts < MOST_CONFLICTS {
@@ -58,14 +60,17 @@ impl Run<'_> {
         }
     }
 
-    fn wrote(&mut self, secret: &Secret, write: Write, keeps_data: bool) {
+    fn wrote(&mut self, secret: &Secret, write: Write, keeps_data: bool, news: News) {
         let key = self.target_key();
         let stored = StoredTarget::of(secret);
         self.state.own_version = Some(stored.resource_version.clone());
         self.state.binding = Some(key.name.clone());
-        self.on.world.put_target(&key, Some(stored.clone()));
-        // Somebody else may have written it since.
-        let stored = self.on.world.target(&key).unwrap_or(stored);
+        // What the watch told meanwhile may be this write, or somebody's after it.
+        if news != News::End {
+            self.on.world.put_target(&key, Some(stored.clone()));
+        }
+        let known = self.on.world.target(&key);
+        self.looks_again = known.as_ref() != Some(&stored);
         self.seen.target = Target::Present(stored.facts(&self.key.name));
         self.seen.wrote(write, keeps_data, self.on.clock.now());
     }

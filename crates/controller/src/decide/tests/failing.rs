@@ -95,3 +95,48 @@ fn a_failure_is_tried_again_at_once_when_the_question_changes() {
     key.inputs = looked("base=u/2");
     check(&key, "mint");
 }
+
+/// After a start the failure of the status stands, and is mended as any other one.
+#[test]
+fn a_failure_of_an_earlier_process_is_mended_by_a_change() {
+    for reason in Reason::ALL {
+        let mut seen = synced();
+        let mut failure = Failure::new(reason, "code", "it failed".to_owned(), now());
+        failure.planned = Some(after(now(), minutes(20)));
+        failure.asking = Some(seen.asking());
+        seen.past.failure = Some(failure.clone());
+        seen.past.refreshing = Some(Refreshing::Failed(reason));
+        seen.past.announced = BTreeSet::from([Announcement::Failed(reason)]);
+        let mut changed = seen.clone();
+        changed.object.version = "2-b".to_owned();
+        changed.past.held = None;
+        check(&changed, "mint");
+        // A target that went away, and with it what stood in the way of a write.
+        let mut gone = seen.clone();
+        gone.target = crate::seen::Target::Absent;
+        check(&gone, "write");
+    }
+}
+
+/// What is not asked for any more, or was a passing fault, is not held against what is there.
+#[test]
+fn a_failure_of_nothing_that_is_due_is_over() {
+    let mut seen = synced();
+    let failure = Failure::new(Reason::AccessDenied, "AccessDenied", String::new(), now());
+    seen.past.failure = Some(failure);
+    seen.past.ready = Some(Ready::NoData);
+    seen.past.refreshing = Some(Refreshing::Failed(Reason::AccessDenied));
+    let Step::WriteStatus(verdict) = decide(&seen, now()) else { panic!() };
+    assert_eq!((verdict.ready, verdict.refreshing), (Ready::Synced, Refreshing::Scheduled));
+    assert_eq!(verdict.failure, None);
+}
+
+#[test]
+fn a_status_that_could_not_be_written_is_written_soon() {
+    let mut seen = synced();
+    seen.past.is_unreported = true;
+    let Step::WriteStatus(_) = decide(&seen, now()) else { panic!() };
+    seen.pass.has_reported = true;
+    let Step::WakeAt(wake) = decide(&seen, now()) else { panic!() };
+    assert_eq!(wake.duration_since(now()), SignedDuration::from_secs(5));
+}
