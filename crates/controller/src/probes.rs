@@ -1,7 +1,7 @@
 //! What is served: metrics, and whether the controller is alive and ready. No secret, no object's
 //! text.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -10,6 +10,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::reconcile::Reconciler;
@@ -62,9 +63,19 @@ async fn serve(
     router: Router,
     end: CancellationToken,
 ) -> std::io::Result<()> {
-    let listener = tokio::net::TcpListener::bind(address).await?;
+    let listener = match TcpListener::bind(address).await {
+        // A node without IPv6.
+        Err(error) if address.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED) && !is_taken(&error) => {
+            TcpListener::bind((Ipv4Addr::UNSPECIFIED, address.port())).await?
+        }
+        bound => bound?,
+    };
     tracing::info!(what, address = %listener.local_addr()?, "listening");
     axum::serve(listener, router).with_graceful_shutdown(end.cancelled_owned()).await
+}
+
+fn is_taken(error: &std::io::Error) -> bool {
+    error.kind() == std::io::ErrorKind::AddrInUse
 }
 
 async fn metrics_text(State(served): State<Served>) -> Response {
