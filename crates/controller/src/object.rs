@@ -126,9 +126,10 @@ pub fn scope_of(object: &DynamicObject, wrapped: impl Fn(&str) -> Option<String>
         is_plain && is_known
     };
     let ours = entries.iter().filter(|entry| is_ours(entry)).count();
-    if ours == 0 {
+    // Another kind of target is another controller's, whatever its sources are.
+    if ours == 0 || has_manifest {
         Scope::Foreign
-    } else if ours == entries.len() && data.is_empty() && !has_manifest {
+    } else if ours == entries.len() && data.is_empty() {
         Scope::Ours
     } else {
         Scope::Mixed
@@ -299,7 +300,7 @@ mod tests {
         check(&json!({"dataFrom": [{"extract": {"key": "k"}}]}), Scope::Foreign);
         check(&json!({"dataFrom": [ours, {"extract": {"key": "k"}}]}), Scope::Mixed);
         check(&json!({"dataFrom": [ours], "data": [{"secretKey": "k"}]}), Scope::Mixed);
-        check(&json!({"dataFrom": [ours], "target": {"manifest": {"kind": "X"}}}), Scope::Mixed);
+        check(&json!({"dataFrom": [ours], "target": {"manifest": {"kind": "X"}}}), Scope::Foreign);
         check(&json!({}), Scope::Foreign);
         check(&json!({"dataFrom": "x"}), Scope::Foreign);
     }

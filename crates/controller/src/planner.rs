@@ -77,8 +77,11 @@ impl Planner {
             let grant = find(asked, entry, world, inputs, now).map_err(|it| within(it, &place))?;
             has_both_auths |= grant.warnings.iter().any(|it| it.contains("secretRef is used"));
             keys.push(grant.ask.output_keys());
-            let plan = self.plan_entry(&grant, asked, world, inputs, now);
-            plans.push(plan.map_err(|failure| within(failure, &place))?);
+            let plan = self
+                .plan_entry(&grant, asked, world, inputs, now)
+                .and_then(|plan| not_its_own_key(plan, asked, now))
+                .map_err(|failure| within(failure, &place))?;
+            plans.push(plan);
         }
         let digests: Vec<String> = plans.iter().map(Plan::digest).collect();
         let digest = match digests.as_slice() {
@@ -232,6 +235,23 @@ fn assemble(ask: &Ask, region: Region, start: Start, name: &SessionName, is_ambi
         }
         Ask::RegistryToken(spec) => Plan::registry_token(region, start, spec.registry),
     }
+}
+
+/// A session that is written over the key that asks for it is the last one.
+fn not_its_own_key(plan: Plan, asked: &ExternalSecret, now: Timestamp) -> Result<Plan, Failure> {
+    let target = &asked.target.name;
+    if let SourceSpec::Secret { keys, .. } = &plan.source {
+        let token = keys.session_token.as_ref();
+        let mut names = [&keys.access_key_id, &keys.secret_access_key].into_iter().chain(token);
+        if names.any(|reference| reference.name == *target) {
+            let message = format!(
+                "the target is Secret {target}, which holds the key that the generator asks with: name \
+                 another target"
+            );
+            return Err(Failure::new(Reason::InvalidSpec, "invalid-spec", message, now));
+        }
+    }
+    Ok(plan)
 }
 
 fn within(mut failure: Failure, place: &str) -> Failure {

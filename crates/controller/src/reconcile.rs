@@ -23,7 +23,7 @@ use serde_json::json;
 use crate::api_error::{ApiProblem, problem_of};
 use crate::decide::{Step, decide};
 use crate::events::Events;
-use crate::failure::{Failure, Reason};
+use crate::failure::{Failure, Reason, WRITE_REFUSED};
 use crate::identity::ClusterSource;
 use crate::metrics::Metrics;
 use crate::object::{
@@ -332,7 +332,12 @@ impl Run<'_> {
     /// A request to the API server that failed.
     fn fail_write(&mut self, problem: &ApiProblem, what: &str) {
         let now = self.on.clock.now();
-        let message = format!("could not write {what}: {problem}");
+        let mut message = format!("could not write {what}: {problem}");
+        if let ApiProblem::Invalid(fields) = problem
+            && fields.split(", ").any(|field| field.starts_with("type "))
+        {
+            message.push_str("; the type of a Secret that is there cannot change: delete it");
+        }
         let (reason, ready) = match problem {
             ApiProblem::Invalid(_) => (Reason::InvalidSpec, Some(Ready::NotWritten)),
             ApiProblem::Forbidden => (Reason::AccessDenied, Some(Ready::NotWritten)),
@@ -340,7 +345,7 @@ impl Run<'_> {
                 (Reason::Unavailable, None)
             }
         };
-        self.fail(Failure::new(reason, "kubernetes", message, now), ready);
+        self.fail(Failure::new(reason, WRITE_REFUSED, message, now), ready);
     }
 
     /// Notes what failed in this pass, with how often it did so before.

@@ -3,10 +3,10 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::due::Due;
-use super::{Pass, Step, Verdict, settle};
-use crate::failure::Failure;
-use crate::schedule::before;
-use crate::seen::{Announcement, Inputs, Ready, Refreshing};
+use super::{Pass, Step, UNWATCHED, Verdict, settle};
+use crate::failure::{Failure, WRITE_REFUSED};
+use crate::schedule::{after, before};
+use crate::seen::{Announcement, Inputs, Ready, Refreshing, Target};
 
 impl Pass<'_> {
     /// A failure that stands: it is waited for the next try, unless something changed.
@@ -61,7 +61,12 @@ impl Pass<'_> {
         };
         let next = self.next_try(failure);
         let flips = alarm.filter(|alarm| ready.is_ready() && *alarm > self.now);
-        let wake = [next, flips, failure.next_look(self.now)].into_iter().flatten().min();
+        // What was not written over a Secret without the label is in no watch.
+        let is_unwatched = failure.code == WRITE_REFUSED
+            && matches!(&self.seen.target, Target::Present(facts) if !facts.is_managed);
+        let look = is_unwatched.then(|| after(self.now, UNWATCHED));
+        let times = [next, flips, failure.next_look(self.now), look];
+        let wake = times.into_iter().flatten().min();
         let verdict = Verdict {
             ready,
             refreshing: Refreshing::Failed(failure.reason),

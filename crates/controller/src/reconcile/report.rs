@@ -7,8 +7,9 @@ use serde_json::json;
 use super::Run;
 use crate::api_error::{ApiProblem, problem_of};
 use crate::decide::Verdict;
+use crate::failure::{Failure, Reason};
 use crate::object::{STATUS_MANAGER, external_secrets, version_of};
-use crate::seen::Announcement;
+use crate::seen::{Announcement, Wanted};
 use crate::status::Report;
 
 impl Run<'_> {
@@ -61,7 +62,16 @@ impl Run<'_> {
             crate::seen::Inputs::Failed(failure) => Some(failure),
             _ => None,
         };
-        let failure = failure.or(of_inputs).or(self.seen.past.failure.as_ref());
+        let unread = match &self.seen.wanted {
+            Wanted::Invalid { message, .. } => Some(Failure::new(
+                Reason::InvalidSpec,
+                "invalid-spec",
+                message.clone(),
+                self.on.clock.now(),
+            )),
+            _ => None,
+        };
+        let failure = failure.or(unread.as_ref()).or(of_inputs).or(self.seen.past.failure.as_ref());
         let reference = self.object.object_ref(&external_secrets());
         self.on.events.say(reference, what, failure);
         self.seen.announced(what);

@@ -49,8 +49,14 @@ impl Run<'_> {
             }
             Err(error) => {
                 let problem = problem_of(&error);
-                if problem == ApiProblem::Conflict && self.conflicts < MOST_CONFLICTS {
-                    // It is not the Secret any more that was looked at: it is looked at again.
+                let most = match &problem {
+                    ApiProblem::Conflict => MOST_CONFLICTS,
+                    // Another owner may have come first.
+                    ApiProblem::Invalid(_) => 1,
+                    _ => 0,
+                };
+                if self.conflicts < most {
+                    // It may not be the Secret any more that was looked at: it is looked at again.
                     self.conflicts += 1;
                     self.seen.target = Target::Unread;
                     return;

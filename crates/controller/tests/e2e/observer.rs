@@ -327,3 +327,30 @@ async fn store_crd(client: &kube::Client) {
     // The server answers 404 for a kind that it does not know, too.
     tokio::time::sleep(Duration::from_secs(1)).await;
 }
+
+/// Two that want one target at the same moment: one has it, the other says so and takes over.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_race_for_a_target_is_a_conflict() {
+    let place = Place::new("race", &["reader"], 1, &[]).await;
+    place.role("reader", json!({})).await;
+    let target = json!({"target": {"name": "shared"}});
+    for name in ["one", "two"] {
+        place.external_secret(name, ROLE, "reader", target.clone()).await;
+    }
+    let loser = |statuses: [String; 2]| statuses.iter().position(|it| it == "TargetConflict");
+    assert!(
+        eventually(20.0, || async {
+            loser([place.refreshing("one").await, place.refreshing("two").await]).is_some()
+        })
+        .await
+    );
+    let loser = loser([place.refreshing("one").await, place.refreshing("two").await]).unwrap();
+    let (winner, loser) = if loser == 0 { ("two", "one") } else { ("one", "two") };
+    delete(&place.bed.client, ["ExternalSecret", "race", winner], 10).await;
+    place.wait_ready(loser, "True").await;
+    // The key that asks is no target.
+    let own = json!({"target": {"name": "base"}});
+    place.external_secret("own", ROLE, "reader", own).await;
+    place.wait_refreshing("own", "InvalidSpec").await;
+    assert_eq!(place.data("base").await.len(), 2);
+}
