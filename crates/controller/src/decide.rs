@@ -227,11 +227,11 @@ impl Pass<'_> {
         if !has_marks {
             return Step::Apply { write: Write::Repaired, keeps_data: true };
         }
-        self.kept(locks, &[])
+        self.kept(locks)
     }
 
     /// What is told of a Secret whose data stays.
-    fn kept(&self, locks: bool, said: &[Announcement]) -> Step {
+    fn kept(&self, locks: bool) -> Step {
         let ends = self.seen.ends();
         let has_ended = ends.is_some_and(|ends| ends <= self.now);
         let (ready, wake) = match (locks, has_ended) {
@@ -247,11 +247,9 @@ impl Pass<'_> {
             failure: Some(failure),
             next: None,
         };
-        let mut said = said.to_vec();
-        if !ready.is_ready() {
-            said.push(Announcement::Failed(Reason::TargetImmutable));
-        }
-        settle(self.seen, verdict, &said, false, wake)
+        let said: &[Announcement] =
+            if ready.is_ready() { &[] } else { &[Announcement::Failed(Reason::TargetImmutable)] };
+        settle(self.seen, verdict, said, false, wake)
     }
 
     /// The Secret was written in this pass.
@@ -267,7 +265,7 @@ impl Pass<'_> {
             let keeps = target.is_immutable && write != Write::Created;
             if keeps {
                 // Only its marks were put right.
-                return self.kept(self.spec.is_immutable, &[]);
+                return self.kept(self.spec.is_immutable);
             }
             if wipes && target.has_foreign_keys && !self.seen.pass.has_wiped {
                 return Step::WipeForeign;
@@ -277,7 +275,8 @@ impl Pass<'_> {
         if owns && !self.seen.orphans.is_empty() && !self.seen.pass.has_deleted {
             return Step::DeleteOrphans;
         }
-        let refreshing = if self.renews() { Refreshing::Scheduled } else { self.policy_never() };
+        let refreshing =
+            if self.is_over() { Refreshing::PolicyNever } else { Refreshing::Scheduled };
         let mut said = said.to_vec();
         if self.seen.pass.has_deleted {
             said.push(Announcement::OrphanDeleted);
@@ -305,26 +304,24 @@ impl Pass<'_> {
     /// Nothing is due.
     fn idle(&self, wake: Option<Timestamp>) -> Step {
         let past = &self.seen.past;
-        if past.failure.is_some() && !self.is_target_invalid() {
-            // What failed is not asked for any more, and what is asked for is there.
-            let verdict = Verdict {
-                ready: Ready::Synced,
-                refreshing: Refreshing::Scheduled,
-                has_synced: false,
-                failure: None,
-                next: wake,
-            };
-            return settle(self.seen, verdict, &[], true, wake);
-        }
-        let never = self.policy_never();
+        // What failed is not asked for any more, and what is asked for is there.
+        let is_mended = past.failure.is_some() && !self.is_target_invalid();
         let has_ended = self.seen.ends().is_some_and(|ends| ends <= self.now);
-        let is_over = !self.renews() && self.seen.renewal().is_some_and(|time| time <= self.now);
-        let ready = if is_over && has_ended { Ready::NoData } else { self.kept_ready() };
-        let refreshing = if is_over { never } else { past.refreshing.unwrap_or(never) };
+        let is_over = self.is_over();
+        let ready = match (is_over && has_ended, is_mended) {
+            (true, _) => Ready::NoData,
+            (false, true) => Ready::Synced,
+            (false, false) => self.kept_ready(),
+        };
+        let refreshing = match past.refreshing {
+            _ if is_over => Refreshing::PolicyNever,
+            Some(refreshing) if !is_mended => refreshing,
+            _ => Refreshing::Scheduled,
+        };
         let said: &[Announcement] = if is_over { &[Announcement::PolicyNever] } else { &[] };
-        let failure = past.failure.clone();
+        let failure = past.failure.clone().filter(|_| !is_mended);
         let verdict = Verdict { ready, refreshing, has_synced: false, failure, next: wake };
-        settle(self.seen, verdict, said, false, wake)
+        settle(self.seen, verdict, said, is_mended, wake)
     }
 
     /// What `Ready` was, as long as nothing says otherwise: a failure to write that is mended is
@@ -333,9 +330,9 @@ impl Pass<'_> {
         self.seen.past.ready.unwrap_or(Ready::Synced)
     }
 
-    fn policy_never(&self) -> Refreshing {
-        let is_over = self.seen.renewal().is_some_and(|time| time <= self.now);
-        if !self.renews() && is_over { Refreshing::PolicyNever } else { Refreshing::Scheduled }
+    /// Whether it was time to renew, and the refresh policy does not want it.
+    fn is_over(&self) -> bool {
+        !self.renews() && self.seen.renewal().is_some_and(|time| time <= self.now)
     }
 
     fn is_urgent(&self) -> bool {

@@ -322,8 +322,6 @@ pub enum Ready {
     OwnedByAnother,
     /// The Secret could not be deleted.
     NotDeleted,
-    /// What is asked for is no Secret.
-    GenericTarget,
 }
 
 /// The condition `Refreshing`.

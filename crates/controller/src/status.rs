@@ -14,7 +14,7 @@ use crate::seen::{Past, Ready, Refreshing, Synced};
 
 impl Ready {
     /// Every form, in the order of the documentation.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 8] = [
         Self::Synced,
         Self::Missing,
         Self::NoData,
@@ -23,7 +23,6 @@ impl Ready {
         Self::NotTaken,
         Self::OwnedByAnother,
         Self::NotDeleted,
-        Self::GenericTarget,
     ];
 
     /// Whether the condition is `True`.
@@ -51,7 +50,6 @@ impl Ready {
             Self::NotTaken => "failed to take ownership of target secret",
             Self::OwnedByAnother => "target is owned by another ExternalSecret",
             Self::NotDeleted => "could not delete secret",
-            Self::GenericTarget => "invalid generic target",
         }
     }
 
@@ -68,6 +66,11 @@ impl Refreshing {
             Self::PolicyNever => "PolicyNever",
             Self::Failed(reason) => reason.as_str(),
         }
+    }
+
+    /// Whether it goes on by itself.
+    pub fn is_planned(self) -> bool {
+        self == Self::Scheduled
     }
 
     fn of_reason(word: &str) -> Option<Self> {

@@ -5,7 +5,7 @@ use rolecall_engine::grant::CreationPolicy;
 
 use super::{Pass, SHORTEST};
 use crate::schedule::{after, interval_end, share};
-use crate::seen::{DEFAULT_INTERVAL, Inputs, RefreshPolicy, Refreshing, Target, Write};
+use crate::seen::{DEFAULT_INTERVAL, Inputs, RefreshPolicy, Target, Write};
 
 /// What is due.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -186,13 +186,6 @@ impl Pass<'_> {
         let is_chosen = self.spec.interval != DEFAULT_INTERVAL;
         let shortest = waits.min();
         self.renews() && is_chosen && shortest.is_some_and(|wait| self.spec.interval > wait)
-    }
-}
-
-impl Refreshing {
-    /// Whether it goes on by itself.
-    pub fn is_planned(self) -> bool {
-        self == Self::Scheduled
     }
 }
 

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::due::Due;
 use super::{Pass, Step, UNWATCHED, Verdict, settle};
-use crate::failure::{Failure, WRITE_REFUSED};
+use crate::failure::{Failure, KUBERNETES};
 use crate::schedule::{after, before};
 use crate::seen::{Announcement, Inputs, Ready, Refreshing, Target};
 
@@ -62,7 +62,7 @@ impl Pass<'_> {
         let next = self.next_try(failure);
         let flips = alarm.filter(|alarm| ready.is_ready() && *alarm > self.now);
         // What was not written over a Secret without the label is in no watch.
-        let is_unwatched = failure.code == WRITE_REFUSED
+        let is_unwatched = failure.code == KUBERNETES
             && matches!(&self.seen.target, Target::Present(facts) if !facts.is_managed);
         let look = is_unwatched.then(|| after(self.now, UNWATCHED));
         let times = [next, flips, failure.next_look(self.now), look];

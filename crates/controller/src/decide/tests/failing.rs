@@ -131,6 +131,22 @@ fn a_failure_of_nothing_that_is_due_is_over() {
     assert_eq!(verdict.failure, None);
 }
 
+/// A failure that is over does not hide that the credential has ended and is not renewed.
+#[test]
+fn an_end_that_is_not_renewed_is_told_over_a_failure_that_is_over() {
+    let mut seen = synced();
+    let failure = Failure::new(Reason::AccessDenied, "AccessDenied", String::new(), now());
+    seen.past.failure = Some(failure);
+    seen.past.refreshing = Some(Refreshing::Failed(Reason::AccessDenied));
+    seen.past.announced = BTreeSet::from([Announcement::PolicyNever]);
+    let crate::seen::Wanted::Secret(spec) = &mut seen.wanted else { panic!() };
+    spec.refresh = crate::seen::RefreshPolicy::CreatedOnce;
+    let end = seen.ends().unwrap();
+    let Step::WriteStatus(verdict) = decide(&seen, end) else { panic!() };
+    assert_eq!((verdict.ready, verdict.refreshing), (Ready::NoData, Refreshing::PolicyNever));
+    assert_eq!(verdict.failure, None);
+}
+
 #[test]
 fn a_status_that_could_not_be_written_is_written_soon() {
     let mut seen = synced();
