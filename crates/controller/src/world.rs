@@ -86,24 +86,31 @@ impl StoredTarget {
     pub fn facts(&self, name: &str) -> TargetFacts {
         let manager = field_manager(name);
         let ours = self.keys_of.iter().find(|(it, _)| *it == manager).map_or(0, |(_, keys)| *keys);
-        let owner =
-            match &self.controller {
-                None => Owner::Nobody,
-                Some((group, kind, owner))
-                    if group == "external-secrets.io" && kind == "ExternalSecret" =>
-                {
-                    if owner == name { Owner::Us } else { Owner::OtherExternalSecret }
-                }
-                Some(_) => Owner::OtherController,
-            };
         TargetFacts {
             uid: self.uid.clone(),
             resource_version: self.resource_version.clone(),
             is_managed: self.is_managed,
             hash_fits: self.hash_fits,
-            owner,
+            owner: self.owner(name),
             is_immutable: self.is_immutable,
             has_foreign_keys: ours < self.keys,
+        }
+    }
+
+    /// Whose Secret it is, for the object of that name.
+    fn owner(&self, name: &str) -> Owner {
+        match &self.controller {
+            None => Owner::Nobody,
+            Some((group, kind, owner))
+                if group == "external-secrets.io" && kind == "ExternalSecret" =>
+            {
+                if owner == name {
+                    Owner::Us
+                } else {
+                    Owner::OtherExternalSecret
+                }
+            }
+            Some(_) => Owner::OtherController,
         }
     }
 
@@ -250,7 +257,7 @@ impl World {
     pub fn owned_by(&self, key: &Key) -> Vec<String> {
         let targets = locked(&self.targets);
         let owned = targets.iter().filter(|(at, target)| {
-            at.namespace == key.namespace && target.facts(&key.name).owner == Owner::Us
+            at.namespace == key.namespace && target.owner(&key.name) == Owner::Us
         });
         owned.map(|(at, _)| at.name.clone()).collect()
     }
