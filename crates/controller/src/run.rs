@@ -15,6 +15,7 @@ use rolecall_engine::mint::Minter;
 use rolecall_engine::ports::Clock;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::args::{GRACE, RunArgs};
@@ -81,11 +82,18 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     let (watches, ready) = start(&watching, stores);
     let done = serve(&args, &reconciler, receiver, ready).await;
     for watch in watches {
-        watch.abort();
+        stop(watch).await;
     }
     reconciler.minter.drain().await;
-    event_work.abort();
+    stop(event_work).await;
     done
+}
+
+/// Ends a task, and waits until it has ended.
+async fn stop(task: JoinHandle<()>) {
+    task.abort();
+    // That it was cancelled is what is wanted of it.
+    let _cancelled = task.await;
 }
 
 /// Serves and controls until a signal, and then waits for what runs.
@@ -123,6 +131,7 @@ async fn serve(
         }
         Some(ended) = servers.join_next() => return listening(ended),
     }
+    servers.shutdown().await;
     Ok(())
 }
 
