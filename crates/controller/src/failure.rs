@@ -234,8 +234,8 @@ fn jittered(span: SignedDuration, part: f64) -> SignedDuration {
     span - share(span / 10, part)
 }
 
-/// The code of what the API server refused.
-pub const WRITE_REFUSED: &str = "kubernetes";
+/// The code of what the API server refused or did not answer.
+pub const KUBERNETES: &str = "kubernetes";
 const FIRST: SignedDuration = SignedDuration::from_secs(1);
 const FAST: SignedDuration = SignedDuration::from_secs(60);
 const SLOW: SignedDuration = SignedDuration::from_mins(7);

@@ -23,7 +23,7 @@ use serde_json::json;
 use crate::api_error::{ApiProblem, problem_of};
 use crate::decide::{Step, decide};
 use crate::events::Events;
-use crate::failure::{Failure, Reason, WRITE_REFUSED};
+use crate::failure::{Failure, KUBERNETES, Reason};
 use crate::identity::ClusterSource;
 use crate::metrics::Metrics;
 use crate::object::{
@@ -114,9 +114,9 @@ impl Reconciler {
         let failed = run.seen.pass.failure.as_ref().map(|it| it.failure.reason);
         timer.ends(failed);
         if self.is_there(&run.key, &run.seen.object.uid) {
-            let is_foreign = matches!(run.seen.wanted, Wanted::OutOfScope | Wanted::Mixed);
+            let is_foreign = matches!(run.seen.wanted, Wanted::Mixed);
             self.metrics.out_of_scope(&run.key, is_foreign);
-            self.states.put(&run.key, run.state);
+            self.states.put(&run.key, State { past: run.seen.past, ..run.state });
         } else {
             // It went while this pass ran: nothing of it is kept.
             self.metrics.forget(&run.key);
@@ -267,7 +267,6 @@ impl Run<'_> {
                 }
                 step => self.act(step).await,
             }
-            self.state.past = self.seen.past.clone();
         }
         // No table of ours leads here; if one did, the object is looked at again in a while.
         tracing::error!(object = %self.key, "a pass does not come to an end");
@@ -345,7 +344,7 @@ impl Run<'_> {
                 (Reason::Unavailable, None)
             }
         };
-        self.fail(Failure::new(reason, WRITE_REFUSED, message, now), ready);
+        self.fail(Failure::new(reason, KUBERNETES, message, now), ready);
     }
 
     /// Notes what failed in this pass, with how often it did so before.

@@ -6,7 +6,7 @@ use rolecall_engine::plan::SourceSpec;
 
 use super::Run;
 use crate::api_error::{ApiProblem, problem_of};
-use crate::failure::{Failure, Reason};
+use crate::failure::{Failure, KUBERNETES, Reason};
 use crate::object::Key;
 use crate::schedule::Life;
 use crate::seen::{Inputs, Target, Wanted};
@@ -52,7 +52,7 @@ impl Run<'_> {
                     _ => Reason::Unavailable,
                 };
                 let now = self.on.clock.now();
-                let failure = Failure::new(reason, "kubernetes", message, now);
+                let failure = Failure::new(reason, KUBERNETES, message, now);
                 let failure = failure.after(self.seen.past.failure.as_ref());
                 self.seen.target = Target::Unreadable(failure);
             }

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::Run;
 use crate::api_error::{ApiProblem, problem_of};
-use crate::failure::{Failure, Reason};
+use crate::failure::{Failure, KUBERNETES, Reason};
 use crate::seen::{Ready, Target, Write};
 use crate::world::{DATA_HASH, EXPIRATION, MANAGED, News, RENEWAL, StoredTarget};
 
@@ -294,7 +294,7 @@ impl Run<'_> {
             Err(problem) => {
                 let message = format!("could not delete Secret {name}: {problem}");
                 let now = self.on.clock.now();
-                let failure = Failure::new(Reason::Unavailable, "kubernetes", message, now);
+                let failure = Failure::new(Reason::Unavailable, KUBERNETES, message, now);
                 self.fail(failure, Some(Ready::NotDeleted));
             }
         }

@@ -164,7 +164,10 @@ fn schema_of<T: JsonSchema>() -> Value {
     value
 }
 
-/// What is optional may be left out and is never null; Kubernetes knows fewer words than JSON Schema.
+/// Marks a field that ESO writes as null.
+const MAY_BE_NULL: &str = "x-may-be-null";
+
+/// What is optional may be left out and is null only where it is marked so; Kubernetes knows fewer words than JSON Schema.
 fn tidy(value: &mut Value) {
     match value {
         Value::Object(map) => {
@@ -182,16 +185,11 @@ fn tidy(value: &mut Value) {
                     }
                 }
             }
-            let keeps_null = map.get("format") == Some(&json!("date-time"))
-                && map.get("nullable") == Some(&json!(true))
-                && map.get("description").and_then(Value::as_str).is_some_and(|text| {
-                    text.starts_with("When the last refresh that worked began")
-                });
-            if is_schema && !keeps_null {
+            if is_schema {
                 map.remove("nullable");
             }
-            if map.get("x-kubernetes-validations") == Some(&json!([])) {
-                map.remove("x-kubernetes-validations");
+            if map.remove(MAY_BE_NULL).is_some() {
+                map.insert("nullable".to_owned(), json!(true));
             }
             for inner in map.values_mut() {
                 tidy(inner);

@@ -136,7 +136,7 @@ pub struct SessionTokenParameters {
 
 /// A token for a registry of ECR.
 #[derive(Debug, JsonSchema)]
-#[schemars(rename_all = "camelCase", extend("x-kubernetes-validations" = rules::registry_token()))]
+#[schemars(rename_all = "camelCase")]
 pub struct RegistryTokenSpec {
     /// Where ECR is called; empty where the controller's environment decides.
     pub region: String,

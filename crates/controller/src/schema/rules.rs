@@ -136,10 +136,6 @@ pub(super) fn session_token() -> Value {
     ])
 }
 
-pub(super) fn registry_token() -> Value {
-    json!([])
-}
-
 pub(super) fn cluster_generator() -> Value {
     let fits = |kind: &str, member: &str| {
         rule(

@@ -26,7 +26,7 @@ pub struct ExternalSecretStatus {
     /// A digest of what is asked of AWS.
     pub plan_hash: Option<String>,
     /// When the last refresh that worked began.
-    #[schemars(extend("format" = "date-time", "nullable" = true))]
+    #[schemars(extend("format" = "date-time", "x-may-be-null" = true))]
     pub refresh_time: Option<String>,
     /// When the stored credentials are to be renewed; a failed try does not move it.
     #[schemars(extend("format" = "date-time"))]
