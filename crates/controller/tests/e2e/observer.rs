@@ -319,13 +319,12 @@ async fn store_crd(client: &kube::Client) {
             "versions": [{"name": "v1", "served": true, "storage": true,
                 "schema": {"openAPIV3Schema": schema}}]}});
     crate::objects::apply_cluster_wide(client, &crd).await;
-    let kind = crate::objects::kind_named("SecretStore");
-    let api = crate::objects::api(client, &kind, "default");
-    assert!(
-        eventually(20.0, || async { api.get_opt("none").await.is_ok_and(|it| it.is_none()) }).await
-    );
-    // The server answers 404 for a kind that it does not know, too.
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    // A server answers 404 for a kind that it does not know, too.
+    let is_served = || async {
+        let known = client.list_api_group_resources("external-secrets.io/v1").await;
+        known.is_ok_and(|known| known.resources.iter().any(|it| it.name == "secretstores"))
+    };
+    assert!(eventually(20.0, is_served).await);
 }
 
 /// Two that want one target at the same moment: one has it, the other says so and takes over.
