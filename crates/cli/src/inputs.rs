@@ -12,6 +12,7 @@ use rolecall_engine::grant::{ExternalSecret, KeyRef, check_name, placeholder_in}
 use rolecall_engine::plan::TokenFrom;
 use rolecall_engine::render::{Data, Objects};
 use rolecall_engine::session::Credentials;
+use rolecall_engine::token::token_in;
 use rolecall_engine::violation::{Violations, shown};
 use secrecy::SecretString;
 use serde_json::Value;
@@ -310,13 +311,4 @@ pub(crate) async fn read_token(from: &TokenFrom) -> Result<SecretString, SourceE
     };
     token_in(&text)
         .ok_or_else(|| missing("gives no token: a token is 4 to 20000 visible characters"))
-}
-
-/// The token that a text holds; a line break at its end is not part of it.
-/// Bounds: <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html>
-pub(crate) fn token_in(text: &str) -> Option<SecretString> {
-    let token = text.trim();
-    let is_token =
-        (4..=20_000).contains(&token.len()) && token.bytes().all(|b| b.is_ascii_graphic());
-    is_token.then(|| SecretString::from(token))
 }

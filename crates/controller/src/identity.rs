@@ -18,6 +18,7 @@ use rolecall_engine::ports::{Clock, Source};
 use rolecall_engine::region::Region;
 use rolecall_engine::request::{MfaCode, MfaSerial};
 use rolecall_engine::session::{Credentials, Identity};
+use rolecall_engine::token::token_in;
 use secrecy::SecretString;
 
 use crate::api_error::{ApiProblem, problem_of};
@@ -253,11 +254,8 @@ async fn read_token(path: &std::path::Path) -> Result<SecretString, SourceError>
     };
     let text = tokio::fs::read_to_string(path).await.map_err(|_| missing("cannot be read"))?;
     let text = zeroize::Zeroizing::new(text);
-    let token = text.trim();
-    if token.is_empty() {
-        return Err(missing("is empty"));
-    }
-    Ok(SecretString::from(token))
+    token_in(&text)
+        .ok_or_else(|| missing("gives no token: a token is 4 to 20000 visible characters"))
 }
 
 /// How long before their end the controller's own keys are asked for again.

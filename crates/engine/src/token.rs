@@ -44,6 +44,17 @@ fn shown(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(200).collect()
 }
 
+/// The web identity token that a text holds; white space around it is not part of it.
+///
+/// A token is 4 to 20000 visible ASCII characters
+/// (<https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html>).
+pub fn token_in(text: &str) -> Option<SecretString> {
+    let token = text.trim();
+    let is_token =
+        (4..=20_000).contains(&token.len()) && token.bytes().all(|b| b.is_ascii_graphic());
+    is_token.then(|| SecretString::from(token))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

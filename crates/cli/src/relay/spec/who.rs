@@ -2,11 +2,11 @@
 
 use rolecall_engine::fields::Fields as Object;
 use rolecall_engine::session::{Credentials, InvalidCredentials};
+use rolecall_engine::token::token_in;
 use secrecy::SecretString;
 use serde_json::Value;
 
 use super::Reader;
-use crate::inputs::token_in;
 use crate::relay::fields::Field;
 
 /// Who asks.
