@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use jiff::SignedDuration;
 use rolecall_engine::error::CallFailure;
 use rolecall_engine::plan::WebIdentityRequest;
 use rolecall_engine::ports::{Aws, CallerIdentity, Clock};
@@ -10,6 +11,7 @@ use rolecall_engine::request::{Registry, RoleRequest, SessionTokenRequest};
 use rolecall_engine::session::{Credentials, RegistryToken, Session};
 use secrecy::SecretString;
 
+use crate::clock_offset::ClockOffset;
 use crate::ecr::EcrClient;
 use crate::network::Network;
 use crate::sts::StsClient;
@@ -23,13 +25,21 @@ type BoxFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 #[derive(Debug)]
 pub struct AwsClient {
     sts: StsClient,
+    clock_offset: ClockOffset,
     ecr: EcrClient,
 }
 
 impl AwsClient {
     /// Reaches the services by `network`.
     pub fn new(network: Network, clock: Arc<dyn Clock>) -> Self {
-        Self { sts: StsClient::new(network.clone(), clock), ecr: EcrClient::new(network) }
+        let clock_offset = ClockOffset::new(Arc::clone(&clock));
+        let sts = StsClient::new(network.clone(), clock, clock_offset.clone());
+        Self { sts, clock_offset, ecr: EcrClient::new(network) }
+    }
+
+    /// How far the clock of STS was ahead of ours at its last answer; nothing before the first one.
+    pub fn clock_offset(&self) -> Option<SignedDuration> {
+        self.clock_offset.last()
     }
 }
 

@@ -6,6 +6,7 @@
 //! is dropped.
 
 mod client;
+mod clock_offset;
 pub mod command;
 mod container;
 mod ecr;

@@ -27,6 +27,7 @@ use rolecall_engine::request::{
 use rolecall_engine::session::{AssumedRole, Credentials, Session};
 use secrecy::{ExposeSecret, SecretString};
 
+use crate::clock_offset::ClockOffset;
 use crate::failure::{STS, TableClassifier, failure_of};
 use crate::network::Network;
 use crate::whole::WholeAnswer;
@@ -37,20 +38,22 @@ use crate::whole::WholeAnswer;
 pub(crate) struct StsClient {
     network: Network,
     clock: Arc<dyn Clock>,
+    clock_offset: ClockOffset,
     // A std mutex: held while a client is looked up or built, never across an await.
     clients: Mutex<HashMap<Region, Client>>,
 }
 
 impl StsClient {
-    pub(crate) fn new(network: Network, clock: Arc<dyn Clock>) -> Self {
-        Self { network, clock, clients: Mutex::default() }
+    pub(crate) fn new(network: Network, clock: Arc<dyn Clock>, clock_offset: ClockOffset) -> Self {
+        Self { network, clock, clock_offset, clients: Mutex::default() }
     }
 
     fn client(&self, region: &Region) -> Client {
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         let client = clients.entry(region.clone()).or_insert_with(|| {
             let shared = self.network.config(&self.network.sts, region.as_str());
-            Client::from_conf(Builder::from(&shared).interceptor(WholeAnswer::Xml).build())
+            let config = Builder::from(&shared).interceptor(WholeAnswer::Xml);
+            Client::from_conf(config.interceptor(self.clock_offset.clone()).build())
         });
         client.clone()
     }

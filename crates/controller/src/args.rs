@@ -44,28 +44,76 @@ pub struct RunArgs {
     /// Whether labels and annotations of an ExternalSecret without a template go to its Secret
     #[arg(long, default_value_t = true, action = ArgAction::Set, num_args = 0..=1, default_missing_value = "true")]
     pub copy_metadata: bool,
-    /// Whether there are series for each object
-    #[arg(long, default_value_t = true, action = ArgAction::Set, num_args = 0..=1, default_missing_value = "true")]
-    pub metrics_per_object: bool,
     /// Serve ExternalSecrets that name a store of this class; of the class "default" also those that
     /// name none
     #[arg(long, default_value = "default", value_name = "CLASS")]
     pub controller_class: String,
-    /// Watch this namespace alone
-    #[arg(long, default_value = "", value_name = "NAMESPACE")]
-    pub namespace: String,
+    /// Watch these namespaces alone, separated by commas; no role of the whole cluster is needed then,
+    /// and those of the kind `ClusterGenerator` are there only if such a role is
+    #[arg(
+        long,
+        value_delimiter = ',',
+        default_value = "",
+        hide_default_value = true,
+        value_name = "NAMESPACES"
+    )]
+    pub namespace: Vec<String>,
+    /// Write nothing and call nobody: say for each object what would be done
+    #[arg(long)]
+    pub observe: bool,
+    /// How one of several replicas is chosen
+    #[command(flatten)]
+    pub election: ElectionArgs,
+    /// What is measured
+    #[command(flatten)]
+    pub metrics: MetricsArgs,
     /// How long the class of a store is taken for what it was
     #[arg(long, value_parser = duration, default_value = "5m", value_name = "DURATION")]
     pub store_requeue_interval: SignedDuration,
-    /// Where metrics are served
-    #[arg(long, value_parser = address, default_value = ":8080", value_name = "ADDRESS")]
-    pub metrics_addr: SocketAddr,
     /// Where /healthz and /readyz are served
     #[arg(long, value_parser = address, default_value = ":8082", value_name = "ADDRESS")]
     pub live_addr: SocketAddr,
     /// What is logged: error, warn, info, debug or trace
     #[arg(long, default_value = "info", value_name = "LEVEL")]
     pub loglevel: String,
+}
+
+/// What is measured.
+#[derive(Debug, clap::Args)]
+pub struct MetricsArgs {
+    /// Whether there are series for each object
+    #[arg(long, default_value_t = true, action = ArgAction::Set, num_args = 0..=1, default_missing_value = "true")]
+    pub metrics_per_object: bool,
+    /// Give ESO's series the labels `app.kubernetes.io/*` of their objects
+    #[arg(long, default_value_t = false, action = ArgAction::Set, num_args = 0..=1, default_missing_value = "true")]
+    pub enable_extended_metric_labels: bool,
+    /// Where metrics are served
+    #[arg(long, value_parser = address, default_value = ":8080", value_name = "ADDRESS")]
+    pub metrics_addr: SocketAddr,
+}
+
+/// How one of several replicas is chosen.
+#[derive(Debug, clap::Args)]
+pub struct ElectionArgs {
+    /// Work only while a Lease of coordination.k8s.io is held, so that several replicas can run
+    #[arg(long, default_value_t = true, action = ArgAction::Set, num_args = 0..=1, default_missing_value = "true")]
+    pub enable_leader_election: bool,
+    /// The name of the Lease; two installations in one namespace need two
+    #[arg(long, default_value = "rolecall-controller", value_name = "NAME")]
+    pub leader_election_id: String,
+    /// Its namespace; without the flag `POD_NAMESPACE`, then that of the service account, then that of
+    /// the kubeconfig
+    #[arg(long, default_value = "", hide_default_value = true, value_name = "NAMESPACE")]
+    pub leader_election_namespace: String,
+    /// How long the others wait for a holder that says nothing
+    #[arg(long, value_parser = span, default_value = "15s", value_name = "DURATION")]
+    pub leader_election_lease_duration: Duration,
+    /// How long a holder works that cannot renew; shorter than the lease
+    #[arg(long, value_parser = span, default_value = "10s", value_name = "DURATION")]
+    pub leader_election_renew_deadline: Duration,
+    /// How long between two tries
+    #[arg(long, value_parser = span, default_value = "2s", value_name = "DURATION")]
+    pub leader_election_retry_period: Duration,
 }
 
 /// Takes the flags of ESO's controller that have no meaning here out of the arguments: what is left,
@@ -96,6 +144,10 @@ fn duration(text: &str) -> Result<SignedDuration, String> {
     duration.ok_or_else(|| "a duration is written as in 90s, 5m or 1h30m".to_owned())
 }
 
+fn span(text: &str) -> Result<Duration, String> {
+    duration(text).and_then(|it| Duration::try_from(it).map_err(|error| error.to_string()))
+}
+
 /// `:PORT` is every address of the machine, of both families.
 fn address(text: &str) -> Result<SocketAddr, String> {
     let whole = match text.strip_prefix(':') {
@@ -111,7 +163,7 @@ fn address(text: &str) -> Result<SocketAddr, String> {
 pub const GRACE: Duration = Duration::from_secs(10);
 
 /// ESO's flags without a meaning here.
-const IGNORED: [&str; 26] = [
+const IGNORED: [&str; 20] = [
     "client-burst",
     "client-qps",
     "concurrent",
@@ -119,21 +171,15 @@ const IGNORED: [&str; 26] = [
     "enable-cluster-push-secret-reconciler",
     "enable-cluster-store-reconciler",
     "enable-configmaps-caching",
-    "enable-extended-metric-labels",
     "enable-flood-gate",
     "enable-generator-state",
     "enable-http2",
-    "enable-leader-election",
     "enable-managed-secrets-caching",
     "enable-push-secret-reconciler",
     "enable-secret-api-read-on-cache-mismatch",
     "enable-secret-store-reconciler",
     "enable-secrets-caching",
     "generator-gc-grace-period",
-    "leader-election-id",
-    "leader-election-lease-duration",
-    "leader-election-renew-deadline",
-    "leader-election-retry-period",
     "metrics-auth",
     "metrics-secure",
     "unsafe-allow-generic-targets",
@@ -158,6 +204,7 @@ mod tests {
             "--enable-leader-election",
             "--client-qps",
             "50",
+            "--enable-flood-gate",
             "--controller-class",
             "x",
             "--metrics-addr=:9090",
@@ -165,11 +212,17 @@ mod tests {
         let (left, taken) = without_ignored(words.map(str::to_owned));
         assert_eq!(
             left,
-            ["rolecall-controller", "--controller-class", "x", "--metrics-addr=:9090"]
+            [
+                "rolecall-controller",
+                "--enable-leader-election",
+                "--controller-class",
+                "x",
+                "--metrics-addr=:9090"
+            ]
         );
-        assert_eq!(taken, ["concurrent", "enable-leader-election", "client-qps"]);
+        assert_eq!(taken, ["concurrent", "client-qps", "enable-flood-gate"]);
         let args = Args::try_parse_from(left).unwrap();
-        assert_eq!(args.run.metrics_addr.port(), 9090);
-        assert!(args.run.metrics_addr.ip().is_ipv6());
+        assert_eq!(args.run.metrics.metrics_addr.port(), 9090);
+        assert!(args.run.metrics.metrics_addr.ip().is_ipv6());
     }
 }

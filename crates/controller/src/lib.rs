@@ -43,6 +43,8 @@ pub mod state;
 
 pub mod scope;
 
+pub mod lease;
+
 pub mod metrics;
 
 pub mod reconcile;

@@ -2,26 +2,23 @@
 //!
 //! Gauges are made from the state at each scrape, so that none outlives its object.
 
+mod scrape;
 mod table;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
-use prometheus::{
-    GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts,
-    Registry, TextEncoder,
-};
+use prometheus::{GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry};
 use rolecall_engine::error::Class;
 use rolecall_engine::plan::Plan;
 use tokio::time::Instant;
 
+pub use self::scrape::Scrape;
 pub use self::table::METRICS;
 use crate::failure::Reason;
 use crate::object::Key;
-use crate::seen::{Past, Ready};
-use crate::state::States;
 
 /// The counters, and what is needed for the gauges.
 #[derive(Debug)]
@@ -37,18 +34,45 @@ pub struct Metrics {
     sts_calls: IntCounterVec,
     throttles: IntCounterVec,
     failures: IntCounterVec,
-    is_per_object: bool,
+    what: Labelled,
     // Std mutexes: held for map operations only, never across an await.
     out_of_scope: Mutex<HashSet<Key>>,
+    /// Objects that there were passes of, with the values of their labels.
+    ours: Mutex<HashMap<Key, Vec<String>>>,
+    deleted: Mutex<HashMap<Key, Vec<String>>>,
     wakes: Mutex<HashMap<Key, Timestamp>>,
     passes: AtomicU64,
+}
+
+/// What series there are.
+#[derive(Clone, Copy, Debug)]
+pub struct Labelled {
+    /// Whether there are series of ours for each object.
+    pub per_object: bool,
+    /// Whether ESO's series have the labels `app.kubernetes.io/*` of their objects.
+    pub extended: bool,
+}
+
+impl Labelled {
+    /// The names of the labels that ESO's series of an object have.
+    fn names(self) -> Vec<&'static str> {
+        let extended = EXTENDED.iter().map(|(_, name)| *name).filter(|_| self.extended);
+        ["name", "namespace"].into_iter().chain(extended).collect()
+    }
+
+    /// Their values.
+    fn values(self, key: &Key, labels: Option<&BTreeMap<String, String>>) -> Vec<String> {
+        let value = |name: &str| labels.and_then(|it| it.get(name)).cloned().unwrap_or_default();
+        let extended = EXTENDED.iter().map(|(label, _)| value(label)).filter(|_| self.extended);
+        [key.name.clone(), key.namespace.clone()].into_iter().chain(extended).collect()
+    }
 }
 
 /// Measures one pass.
 #[derive(Debug)]
 pub struct Timer<'a> {
     metrics: &'a Metrics,
-    key: Key,
+    labels: Vec<String>,
     began: Instant,
 }
 
@@ -58,25 +82,20 @@ impl Metrics {
     /// # Errors
     ///
     /// When two of them had one name, which would be a fault of the program.
-    pub fn new(is_per_object: bool) -> Result<Self, prometheus::Error> {
+    pub fn new(what: Labelled) -> Result<Self, prometheus::Error> {
         let registry = Registry::new();
         let counter = |name: &str, help: &str, labels: &[&str]| {
             let counter = IntCounterVec::new(Opts::new(name, help), labels)?;
             registry.register(Box::new(counter.clone()))?;
             Ok::<_, prometheus::Error>(counter)
         };
-        let object = ["name", "namespace"];
+        let object = what.names();
         let durations = GaugeVec::new(
             Opts::new("externalsecret_reconcile_duration", "How long the last pass took, in ns"),
             &object,
         )?;
         registry.register(Box::new(durations.clone()))?;
-        let seconds = HistogramOpts::new(
-            "controller_runtime_reconcile_time_seconds",
-            "How long passes take, in seconds",
-        );
-        let reconcile_seconds = HistogramVec::new(seconds, &["controller"])?;
-        registry.register(Box::new(reconcile_seconds.clone()))?;
+        let reconcile_seconds = pass_seconds(&registry)?;
         Ok(Self {
             sync_calls: counter("externalsecret_sync_calls_total", "Passes", &object)?,
             sync_errors: counter("externalsecret_sync_calls_error", "Passes that failed", &object)?,
@@ -113,22 +132,48 @@ impl Metrics {
             registry,
             durations,
             reconcile_seconds,
-            is_per_object,
+            what,
             out_of_scope: Mutex::default(),
+            ours: Mutex::default(),
+            deleted: Mutex::default(),
             wakes: Mutex::default(),
             passes: AtomicU64::new(0),
         })
     }
 
-    /// A pass begins.
-    pub fn pass_begins(&self, key: &Key) -> Timer<'_> {
+    /// A pass over an object with these labels begins.
+    pub fn pass_begins(&self, key: &Key, labels: Option<&BTreeMap<String, String>>) -> Timer<'_> {
         self.wakes_at(key, None);
-        Timer { metrics: self, key: key.clone(), began: Instant::now() }
+        let labels = self.what.values(key, labels);
+        locked(&self.deleted).remove(key);
+        let before = locked(&self.ours).insert(key.clone(), labels.clone());
+        if let Some(before) = before.filter(|before| *before != labels) {
+            self.ends_duration(&before);
+        }
+        Timer { metrics: self, labels, began: Instant::now() }
+    }
+
+    /// Another replica works from now on: nothing is told of any object.
+    pub fn stands_by(&self) {
+        for counter in [&self.sync_calls, &self.sync_errors] {
+            counter.reset();
+        }
+        self.durations.reset();
+        locked(&self.out_of_scope).clear();
+        locked(&self.ours).clear();
+        locked(&self.deleted).clear();
+        locked(&self.wakes).clear();
+    }
+
+    fn ends_duration(&self, labels: &[String]) {
+        let labels: Vec<&str> = labels.iter().map(String::as_str).collect();
+        // A series that was never there is as well.
+        self.durations.remove_label_values(&labels).ok();
     }
 
     /// When an object is looked at again.
     pub fn wakes_at(&self, key: &Key, time: Option<Timestamp>) {
-        let mut wakes = self.wakes.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut wakes = locked(&self.wakes);
         match time {
             Some(time) => drop(wakes.insert(key.clone(), time)),
             None => drop(wakes.remove(key)),
@@ -156,16 +201,18 @@ impl Metrics {
     ///
     /// Says whether that is news.
     pub fn out_of_scope(&self, key: &Key, is: bool) -> bool {
-        let mut keys = self.out_of_scope.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut keys = locked(&self.out_of_scope);
         if is { keys.insert(key.clone()) } else { keys.remove(key) }
     }
 
-    /// An object is gone: its series go with it.
+    /// An object is gone: its series go with it, but for ESO's counters and its condition `Deleted`.
     pub fn forget(&self, key: &Key) {
         self.out_of_scope(key, false);
         self.wakes_at(key, None);
-        // A series that was never there is as well.
-        self.durations.remove_label_values(&[&key.name, &key.namespace]).ok();
+        if let Some(labels) = locked(&self.ours).remove(key) {
+            self.ends_duration(&labels);
+            locked(&self.deleted).insert(key.clone(), labels);
+        }
     }
 
     /// How many passes there were.
@@ -175,169 +222,18 @@ impl Metrics {
 
     /// For how long the object that has waited longest is overdue, in seconds.
     pub fn queue_lag(&self, now: Timestamp) -> f64 {
-        let wakes = self.wakes.lock().unwrap_or_else(PoisonError::into_inner);
+        let wakes = locked(&self.wakes);
         let first = wakes.values().min();
         first.map_or(0.0, |first| now.duration_since(*first).as_secs_f64().max(0.0))
     }
-
-    /// Everything in Prometheus' text format.
-    ///
-    /// # Errors
-    ///
-    /// When a series cannot be written, which would be a fault of the program.
-    pub fn text(
-        &self,
-        states: &States,
-        events_dropped: u64,
-        now: Timestamp,
-    ) -> Result<String, prometheus::Error> {
-        let scrape = Registry::new();
-        let gauge = |name: &str, help: &str, value: i64| {
-            let gauge = IntGauge::new(name, help)?;
-            gauge.set(value);
-            scrape.register(Box::new(gauge))
-        };
-        let out_of_scope = self.out_of_scope.lock().unwrap_or_else(PoisonError::into_inner).len();
-        gauge(
-            "rolecall_externalsecrets_out_of_scope",
-            "ExternalSecrets whose sources are none of rolecall's",
-            i64::try_from(out_of_scope).unwrap_or(i64::MAX),
-        )?;
-        let counter = |name: &str, help: &str, value: u64| {
-            let counter = IntCounter::new(name, help)?;
-            counter.inc_by(value);
-            scrape.register(Box::new(counter))
-        };
-        counter(
-            "rolecall_events_dropped_total",
-            "Events that could not be written",
-            events_dropped,
-        )?;
-        counter("rolecall_passes_total", "Passes over all objects", self.passes())?;
-        let lag = prometheus::Gauge::new(
-            "rolecall_queue_lag_seconds",
-            "For how long the object that has waited longest is overdue",
-        )?;
-        lag.set(self.queue_lag(now));
-        scrape.register(Box::new(lag))?;
-        self.objects(&scrape, states, now)?;
-        let mut families = self.registry.gather();
-        families.extend(scrape.gather());
-        families.sort_by(|one, other| one.name().cmp(other.name()));
-        TextEncoder::new().encode_to_string(&families)
-    }
-
-    /// The gauges of each object.
-    fn objects(
-        &self,
-        scrape: &Registry,
-        states: &States,
-        now: Timestamp,
-    ) -> Result<(), prometheus::Error> {
-        let conditions = family(
-            scrape,
-            "externalsecret_status_condition",
-            "The conditions of each ExternalSecret",
-            &["name", "namespace", "condition", "status"],
-        )?;
-        let remaining = HistogramOpts::new(
-            "rolecall_credential_remaining_seconds",
-            "For how long the stored credentials are still good",
-        );
-        let remaining = Histogram::with_opts(remaining.buckets(REMAINING.to_vec()))?;
-        scrape.register(Box::new(remaining.clone()))?;
-        let expired = IntGauge::new("rolecall_credentials_expired", "Credentials that have ended")?;
-        scrape.register(Box::new(expired.clone()))?;
-        let per_object = if self.is_per_object { Some(PerObject::new(scrape)?) } else { None };
-        states.each(|key, state| {
-            let past = &state.past;
-            if let Some(is) = past.ready.map(Ready::is_ready) {
-                for (status, value) in [("True", is), ("False", !is)] {
-                    let labels = [key.name.as_str(), &key.namespace, "Ready", status];
-                    conditions.with_label_values(&labels).set(f64::from(u8::from(value)));
-                }
-            }
-            if let Some(ends) = past.lives.iter().map(|life| life.ends).min() {
-                let left = ends.duration_since(now).as_secs_f64();
-                remaining.observe(left.max(0.0));
-                expired.add(i64::from(left <= 0.0));
-            }
-            if let Some(per_object) = &per_object {
-                per_object.set(key, past);
-            }
-        });
-        Ok(())
-    }
-}
-
-/// The series of one object, named as cert-manager's.
-struct PerObject {
-    expiration: GaugeVec,
-    renewal: GaugeVec,
-    issued: GaugeVec,
-    ready: GaugeVec,
-}
-
-impl PerObject {
-    fn new(scrape: &Registry) -> Result<Self, prometheus::Error> {
-        let labels = ["namespace", "name", "kind"];
-        let time = |what: &str, help: &str| {
-            let name = format!("rolecall_credential_{what}_timestamp_seconds");
-            family(scrape, &name, help, &labels)
-        };
-        Ok(Self {
-            expiration: time("expiration", "When the stored credential ends")?,
-            renewal: time("renewal", "When the stored credential is to be renewed")?,
-            issued: time("issued", "When the stored credential was issued")?,
-            ready: family(
-                scrape,
-                "rolecall_credential_ready_status",
-                "Whether the stored credential is what is asked for",
-                &["namespace", "name", "kind", "condition"],
-            )?,
-        })
-    }
-
-    fn set(&self, key: &Key, past: &Past) {
-        let (namespace, name) = (key.namespace.as_str(), key.name.as_str());
-        let times = [
-            (&self.expiration, past.lives.iter().map(|life| life.ends).min()),
-            (&self.renewal, past.renewal),
-            (&self.issued, past.lives.iter().map(|life| life.issued).min()),
-        ];
-        for (family, time) in times {
-            if let Some(time) = time {
-                let labels = [namespace, name, KIND];
-                family.with_label_values(&labels).set(time.as_duration().as_secs_f64());
-            }
-        }
-        let is = past.ready.map(Ready::is_ready);
-        for (status, value) in
-            [("True", is == Some(true)), ("False", is == Some(false)), ("Unknown", is.is_none())]
-        {
-            let labels = [namespace, name, KIND, status];
-            self.ready.with_label_values(&labels).set(f64::from(u8::from(value)));
-        }
-    }
-}
-
-fn family(
-    scrape: &Registry,
-    name: &str,
-    help: &str,
-    labels: &[&str],
-) -> Result<GaugeVec, prometheus::Error> {
-    let family = GaugeVec::new(Opts::new(name, help), labels)?;
-    scrape.register(Box::new(family.clone()))?;
-    Ok(family)
 }
 
 impl Timer<'_> {
     /// The pass is over.
     pub fn ends(self, failed: Option<Reason>) {
-        let Self { metrics, key, began } = self;
+        let Self { metrics, labels, began } = self;
         let took = began.elapsed();
-        let labels = [key.name.as_str(), key.namespace.as_str()];
+        let labels: Vec<&str> = labels.iter().map(String::as_str).collect();
         metrics.passes.fetch_add(1, Ordering::Relaxed);
         metrics.sync_calls.with_label_values(&labels).inc();
         metrics.durations.with_label_values(&labels).set(took.as_secs_f64() * 1e9);
@@ -351,11 +247,28 @@ impl Timer<'_> {
     }
 }
 
-/// From the alarm margin to the longest life of a session.
-const REMAINING: [f64; 10] =
-    [0.0, 60.0, 180.0, 300.0, 600.0, 1_200.0, 2_400.0, 3_600.0, 14_400.0, 43_200.0];
+fn pass_seconds(registry: &Registry) -> Result<HistogramVec, prometheus::Error> {
+    let name = "controller_runtime_reconcile_time_seconds";
+    let seconds = HistogramOpts::new(name, "How long passes take, in seconds");
+    let seconds = HistogramVec::new(seconds, &["controller"])?;
+    registry.register(Box::new(seconds.clone()))?;
+    Ok(seconds)
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Labels of objects, and what ESO calls them in series.
+const EXTENDED: [(&str, &str); 6] = [
+    ("app.kubernetes.io/name", "app_kubernetes_io_name"),
+    ("app.kubernetes.io/instance", "app_kubernetes_io_instance"),
+    ("app.kubernetes.io/version", "app_kubernetes_io_version"),
+    ("app.kubernetes.io/component", "app_kubernetes_io_component"),
+    ("app.kubernetes.io/part-of", "app_kubernetes_io_part_of"),
+    ("app.kubernetes.io/managed-by", "app_kubernetes_io_managed_by"),
+];
 const CONTROLLER: &str = "externalsecret";
-const KIND: &str = "ExternalSecret";
 
 #[cfg(test)]
 mod tests;

@@ -13,6 +13,7 @@ use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::metrics::Scrape;
 use crate::reconcile::Reconciler;
 
 /// What the servers look at.
@@ -80,8 +81,15 @@ fn is_taken(error: &std::io::Error) -> bool {
 
 async fn metrics_text(State(served): State<Served>) -> Response {
     let on = &served.reconciler;
-    let text = on.metrics.text(&on.states, on.events.dropped(), on.clock.now());
-    match text {
+    let election = on.election.as_ref();
+    let seen = Scrape {
+        states: &on.states,
+        events_dropped: on.events.dropped(),
+        election: election.map(|election| (election.name(), election.is_held())),
+        clock_offset: on.aws.clock_offset(),
+        now: on.clock.now(),
+    };
+    match on.metrics.text(&seen) {
         Ok(text) => ([("content-type", "text/plain; version=0.0.4")], text).into_response(),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }

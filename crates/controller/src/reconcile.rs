@@ -14,6 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 use kube::api::{Api, DynamicObject, Patch, PatchParams};
 use kube::runtime::controller::Action;
 use kube::runtime::reflector::ObjectRef;
+use rolecall_aws::AwsClient;
 use rolecall_engine::grant::{ExternalSecret, GeneratorKind};
 use rolecall_engine::mint::Minter;
 use rolecall_engine::ports::Clock;
@@ -25,6 +26,7 @@ use crate::decide::{Step, decide};
 use crate::events::Events;
 use crate::failure::{Failure, KUBERNETES, Reason};
 use crate::identity::ClusterSource;
+use crate::lease::Election;
 use crate::metrics::Metrics;
 use crate::object::{
     self, FINALIZER, Key, Scope, external_secrets, is_status_of_another, sync_of, version_of,
@@ -42,6 +44,12 @@ use crate::world::{Input, World};
 pub struct Reconciler {
     /// The API server.
     pub client: kube::Client,
+    /// The Lease that has to be held, where replicas are chosen by one.
+    pub election: Option<Election>,
+    /// Whether nothing is written and nobody called.
+    pub observes: bool,
+    /// Where calls go, for the time that it tells.
+    pub aws: Arc<AwsClient>,
     /// What the watches have told.
     pub world: Arc<World>,
     /// From generators to plans.
@@ -109,7 +117,7 @@ impl Reconciler {
             }
             return Action::await_change();
         }
-        let timer = self.metrics.pass_begins(&run.key);
+        let timer = self.metrics.pass_begins(&run.key, run.object.metadata.labels.as_ref());
         let action = run.run().await;
         let failed = run.seen.pass.failure.as_ref().map(|it| it.failure.reason);
         timer.ends(failed);
@@ -254,6 +262,10 @@ struct Run<'a> {
 impl Run<'_> {
     async fn run(&mut self) -> Action {
         for _ in 0..MOST_STEPS {
+            if self.on.election.as_ref().is_some_and(|election| !election.is_held()) {
+                // Before anything else is done: another replica may be at work already.
+                return Action::await_change();
+            }
             let step = decide(&self.seen, self.on.clock.now());
             tracing::trace!(object = %self.key, ?step, "step");
             match step {

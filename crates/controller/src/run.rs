@@ -21,7 +21,9 @@ use tokio_util::sync::CancellationToken;
 use crate::args::{GRACE, RunArgs};
 use crate::events::Events;
 use crate::identity::ClusterSource;
-use crate::metrics::Metrics;
+use crate::lease::Election;
+use crate::metrics::{Labelled, Metrics};
+use crate::object::external_secrets;
 use crate::pace::Paces;
 use crate::permits::Permits;
 use crate::planner::Planner;
@@ -29,7 +31,7 @@ use crate::probes::{self, Served};
 use crate::reconcile::Reconciler;
 use crate::scope::{Classes, DEFAULT};
 use crate::seen::Rules;
-use crate::settings::{Settings, SystemClock};
+use crate::settings::{self, Settings, SystemClock};
 use crate::state::States;
 use crate::status::ServedStatus;
 use crate::watch::{Stores, Trigger, Triggers, Watching, start};
@@ -43,6 +45,11 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     let settings = Settings::read(args.allow_http)
         .map_err(|found| anyhow::anyhow!("the environment cannot be used\n{found}"))?;
     let mut config = kube::Config::infer().await.context(NO_CLUSTER)?;
+    // The proxy of the environment is for AWS: the API server is reached from within.
+    config.proxy_url = None;
+    let terms = (args.election.enable_leader_election && !args.observe)
+        .then(|| settings::terms(&args.election, &config.default_namespace));
+    let terms = terms.transpose()?;
     let client =
         |config| kube::Client::try_from(config).context("cannot make a client of the API server");
     // A watch may be silent for long; whoever waits for an answer may not.
@@ -54,14 +61,18 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     let world = Arc::clone(&stores.world);
     let (sender, receiver) = mpsc::unbounded_channel();
     let (events, event_work) = Events::new(client.clone());
-    let metrics = Metrics::new(args.metrics_per_object).context("cannot make the metrics")?;
-    let metrics = Arc::new(metrics);
+    let what = Labelled {
+        per_object: args.metrics.metrics_per_object,
+        extended: args.metrics.enable_extended_metric_labels,
+    };
+    let metrics = Arc::new(Metrics::new(what).context("cannot make the metrics")?);
     let states = Arc::new(States::default());
     let reconciler = reconciler(
         &args,
         settings,
         Parts {
             client: client.clone(),
+            election: terms.map(|terms| Election::new(client, terms, || SystemClock.now())),
             world: Arc::clone(&world),
             served,
             events,
@@ -73,7 +84,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     let event_work = tokio::spawn(event_work);
     let watching = Watching {
         client: watching_client,
-        namespace: args.namespace.clone(),
+        namespaces: args.namespace.iter().filter(|it| !it.is_empty()).cloned().collect(),
         world: Arc::clone(&world),
         states,
         metrics,
@@ -107,7 +118,7 @@ async fn serve(
     let is_ready = Arc::new(AtomicBool::new(false));
     let watched = Served { reconciler: Arc::clone(reconciler), is_ready: Arc::clone(&is_ready) };
     let mut servers = tokio::task::JoinSet::new();
-    servers.spawn(probes::metrics(args.metrics_addr, watched.clone(), end.clone()));
+    servers.spawn(probes::metrics(args.metrics.metrics_addr, watched.clone(), end.clone()));
     servers.spawn(probes::probes(args.live_addr, watched, end.clone()));
     let mut signals = Signals::listen()?;
     tokio::select! {
@@ -116,23 +127,56 @@ async fn serve(
         Some(ended) = servers.join_next() => return listening(ended),
     }
     is_ready.store(true, Ordering::Relaxed);
-    let world = &reconciler.world;
-    tracing::info!(objects = world.objects.len(), "the watches have told what there is");
-    let passes = control(Arc::clone(reconciler), world, receiver, end.clone());
-    let mut passes = std::pin::pin!(passes);
-    tokio::select! {
-        () = &mut passes => {}
+    let objects = reconciler.world.objects.len();
+    tracing::info!(objects, "the watches have told what there is");
+    let mut passes = std::pin::pin!(work(reconciler, receiver, &end));
+    let done = tokio::select! {
+        () = &mut passes => Ok(()),
         () = signals.next() => {
             tracing::info!("ending: passes that run are waited for");
             end.cancel();
             if tokio::time::timeout(GRACE, &mut passes).await.is_err() {
                 tracing::warn!("some passes did not end in time");
             }
+            Ok(())
         }
-        Some(ended) = servers.join_next() => return listening(ended),
+        Some(ended) = servers.join_next() => listening(ended),
+    };
+    if let Some(election) = &reconciler.election {
+        election.give_back().await;
     }
     servers.shutdown().await;
-    Ok(())
+    done
+}
+
+/// Works whenever the Lease is held, or all the time where there is none, until the end.
+async fn work(
+    on: &Arc<Reconciler>,
+    mut triggers: mpsc::UnboundedReceiver<Trigger>,
+    end: &CancellationToken,
+) {
+    let Some(election) = &on.election else { return control(on, &mut triggers, end).await };
+    loop {
+        tokio::select! {
+            () = election.acquire() => {}
+            () = end.cancelled() => return,
+            // What changes while another replica works is its affair; the stores keep up with it.
+            () = forget(&mut triggers) => return,
+        }
+        tokio::select! {
+            () = control(on, &mut triggers, end) => return,
+            // The passes end with it, wherever they are.
+            () = election.keep() => {}
+        }
+        // Another replica goes on: what it does stands in the cluster, not in this memory.
+        on.states.clear();
+        on.metrics.stands_by();
+    }
+}
+
+/// Ends when the watches do.
+async fn forget(triggers: &mut mpsc::UnboundedReceiver<Trigger>) {
+    while triggers.recv().await.is_some() {}
 }
 
 /// A server ends by itself only where it could not listen.
@@ -144,6 +188,7 @@ fn listening(ended: Result<std::io::Result<()>, tokio::task::JoinError>) -> anyh
 
 struct Parts {
     client: kube::Client,
+    election: Option<Election>,
     world: Arc<crate::world::World>,
     served: ServedStatus,
     events: Events,
@@ -159,6 +204,9 @@ fn reconciler(args: &RunArgs, settings: Settings, parts: Parts) -> Reconciler {
     let asked = Arc::<ClusterSource>::clone(&source);
     Reconciler {
         client: parts.client,
+        election: parts.election,
+        observes: args.observe,
+        aws: Arc::clone(&aws),
         world: parts.world,
         planner: Planner { ambient, ambient_identity: args.ambient_identity, region, dialect },
         minter: Minter::new(asked, aws, Arc::clone(&clock)),
@@ -181,24 +229,25 @@ fn reconciler(args: &RunArgs, settings: Settings, parts: Parts) -> Reconciler {
     }
 }
 
-/// Runs a pass for every trigger, one at a time for each object, until the end.
+/// Runs a pass over every object, and then one for every trigger, one at a time for each object, until
+/// the end.
 async fn control(
-    reconciler: Arc<Reconciler>,
-    world: &crate::world::World,
-    receiver: mpsc::UnboundedReceiver<Trigger>,
-    end: CancellationToken,
+    on: &Arc<Reconciler>,
+    triggers: &mut mpsc::UnboundedReceiver<Trigger>,
+    end: &CancellationToken,
 ) {
-    let triggers = stream::unfold(receiver, |mut receiver| async move {
-        receiver.recv().await.map(|trigger| (Ok::<_, Infallible>(trigger), receiver))
-    });
-    let triggers = triggers.take_until(end.cancelled_owned().boxed());
+    let all = on.world.objects.state();
+    let all = all.iter().map(|it| Trigger::from_obj_with(it.as_ref(), external_secrets()));
+    let changes = stream::poll_fn(|context| triggers.poll_recv(context));
+    let triggers = stream::iter(all.collect::<Vec<_>>()).chain(changes).map(Ok::<_, Infallible>);
+    let triggers = triggers.take_until(end.cancelled().boxed());
     let passes = applier(
         |object, on: Arc<Reconciler>| {
             Box::pin(async move { Ok::<_, Infallible>(on.reconcile(object).await) })
         },
         |_, _, _| Action::requeue(Duration::from_mins(1)),
-        reconciler,
-        world.objects.clone(),
+        Arc::clone(on),
+        on.world.objects.clone(),
         Box::pin(triggers),
         Config::default(),
     );

@@ -16,6 +16,9 @@ use rolecall_engine::region::Region;
 use rolecall_engine::request::SessionName;
 use rolecall_engine::violation::Violations;
 
+use crate::args::ElectionArgs;
+use crate::lease::Terms;
+
 /// The machine's clock.
 #[derive(Clone, Copy, Debug)]
 pub struct SystemClock;
@@ -111,6 +114,31 @@ impl Settings {
         let settings = Self { network, region, dialect, ambient, machine };
         problems.into_result(Some(settings))
     }
+}
+
+/// The Lease that replicas are chosen by; `namespace` is that of the service account or of the
+/// kubeconfig.
+///
+/// # Errors
+///
+/// Every span of time that does not go with the others.
+pub fn terms(args: &ElectionArgs, namespace: &str) -> anyhow::Result<Terms> {
+    let text = |name: &str| variable(name).and_then(|value| value.into_string().ok());
+    let given = Some(args.leader_election_namespace.clone()).filter(|it| !it.is_empty());
+    let host = text("POD_NAME").or_else(|| text("HOSTNAME"));
+    let host = host.unwrap_or_else(|| "rolecall-controller".to_owned());
+    let terms = Terms {
+        namespace: given.or_else(|| text("POD_NAMESPACE")).unwrap_or_else(|| namespace.to_owned()),
+        name: args.leader_election_id.clone(),
+        // A pod that is started anew is another holder than it was.
+        identity: format!("{host}_{:016x}", fastrand::u64(..)),
+        duration: args.leader_election_lease_duration,
+        renew_deadline: args.leader_election_renew_deadline,
+        retry_period: args.leader_election_retry_period,
+    };
+    let problems = terms.problems();
+    anyhow::ensure!(problems.is_empty(), "replicas cannot be chosen\n{}", problems.join("\n"));
+    Ok(terms)
 }
 
 fn config_files() -> ConfigFiles {

@@ -70,6 +70,11 @@ impl States {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
     }
 
+    /// Forgets all of them: another replica works on.
+    pub fn clear(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// Looks at every state.
     pub fn each(&self, mut look: impl FnMut(&Key, &State)) {
         let states = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,19 +1,25 @@
 //! The watches, and what each change of the cluster starts.
 
-use std::collections::{HashMap, HashSet};
+mod listen;
+mod merge;
+
+use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use futures_util::{Stream, StreamExt};
 use k8s_openapi::api::core::v1::{Secret, ServiceAccount};
-use kube::api::{Api, DynamicObject, PartialObjectMeta};
+use kube::api::{Api, ApiResource, DynamicObject, ObjectMeta, PartialObjectMeta};
+use kube::core::NamespaceResourceScope;
 use kube::runtime::reflector::{ObjectRef, reflector, store::Writer};
 use kube::runtime::watcher::{self, Event};
-use kube::runtime::{WatchStreamExt, watcher as watch};
+use rolecall_engine::grant::GeneratorKind;
+use serde::de::DeserializeOwned;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use self::listen::{Place, Told, listened};
 use crate::metrics::Metrics;
 use crate::object::{Key, external_secrets, generators, prune};
 use crate::state::States;
@@ -41,7 +47,7 @@ pub struct Stores {
     /// What is filled.
     pub world: Arc<World>,
     objects: Writer<DynamicObject>,
-    generators: Vec<(rolecall_engine::grant::GeneratorKind, Writer<DynamicObject>)>,
+    generators: Vec<(GeneratorKind, Writer<DynamicObject>)>,
 }
 
 impl Stores {
@@ -81,8 +87,8 @@ impl std::fmt::Debug for Stores {
 pub struct Watching {
     /// The API server.
     pub client: kube::Client,
-    /// The one namespace that is watched; all of them where empty.
-    pub namespace: String,
+    /// The namespaces that are watched; all of them where empty.
+    pub namespaces: Vec<String>,
     /// What is filled.
     pub world: Arc<World>,
     /// What is told of each object.
@@ -95,7 +101,7 @@ pub struct Watching {
 
 impl std::fmt::Debug for Watching {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Watching").field("namespace", &self.namespace).finish_non_exhaustive()
+        f.debug_struct("Watching").field("namespaces", &self.namespaces).finish_non_exhaustive()
     }
 }
 
@@ -128,32 +134,25 @@ pub fn start(
     (tasks, ready)
 }
 
-/// What a watch says once, when it has told what there is.
-type Told = Option<oneshot::Sender<()>>;
-
 impl Watching {
-    fn dynamic(&self, kind: &kube::core::ApiResource, is_cluster_wide: bool) -> Api<DynamicObject> {
-        if self.namespace.is_empty() || is_cluster_wide {
-            Api::all_with(self.client.clone(), kind)
-        } else {
-            Api::namespaced_with(self.client.clone(), &self.namespace, kind)
-        }
-    }
-
     async fn external_secrets(self, writer: Writer<DynamicObject>, told: Told) {
-        let api = self.dynamic(&external_secrets(), false);
-        let events = watch(api, watcher::Config::default()).default_backoff();
-        let events = events.modify(prune);
-        let events = reflector(writer, events);
+        let kind = external_secrets();
+        let events = self.of_kind(&kind, "externalsecrets", told);
+        let events = reflector(writer, events.map(Ok));
         let mut known: HashMap<Key, u64> = HashMap::new();
         // A list is in the store when it is told to its end, and not before.
         let mut listed: HashMap<Key, u64> = HashMap::new();
-        let mut events = std::pin::pin!(logged("externalsecrets", events, told));
+        let mut events = std::pin::pin!(events.filter_map(whole));
         while let Some(event) = events.next().await {
             match event {
-                Event::Init => listed.clear(),
+                Event::Init => {}
                 Event::InitApply(object) => {
                     listed.insert(Key::of(&object.metadata), fingerprint(&object));
+                }
+                Event::InitDone => {
+                    for (key, hash) in listed.drain() {
+                        self.object_changed(key, hash, &mut known);
+                    }
                 }
                 Event::Apply(object) => {
                     let key = Key::of(&object.metadata);
@@ -163,17 +162,6 @@ impl Watching {
                     let key = Key::of(&object.metadata);
                     known.remove(&key);
                     self.object_gone(&key);
-                }
-                Event::InitDone => {
-                    let gone: Vec<Key> =
-                        known.keys().filter(|key| !listed.contains_key(*key)).cloned().collect();
-                    for key in gone {
-                        known.remove(&key);
-                        self.object_gone(&key);
-                    }
-                    for (key, hash) in listed.drain() {
-                        self.object_changed(key, hash, &mut known);
-                    }
                 }
             }
         }
@@ -191,67 +179,41 @@ impl Watching {
         self.world.uses(key, &std::collections::BTreeSet::new());
     }
 
-    async fn generators(
-        self,
-        kind: rolecall_engine::grant::GeneratorKind,
-        writer: Writer<DynamicObject>,
-        told: Told,
-    ) {
-        let is_cluster_wide = kind == rolecall_engine::grant::GeneratorKind::Cluster;
-        let api = self.dynamic(&generators(kind), is_cluster_wide);
-        let events = watch(api, watcher::Config::default()).default_backoff();
-        let events = events.modify(|object| object.metadata.managed_fields = None);
-        let events = reflector(writer, events);
-        let mut events = std::pin::pin!(logged(kind.as_str(), events, told));
+    async fn generators(self, kind: GeneratorKind, writer: Writer<DynamicObject>, told: Told) {
+        let events = self.of_kind(&generators(kind), kind.as_str(), told);
+        let events = reflector(writer, events.map(Ok));
+        let mut events = std::pin::pin!(events.filter_map(whole));
         let users = |key: Key| self.world.users_of(&Input::Generator(kind.as_str(), key));
-        let mut known: HashSet<Key> = HashSet::new();
-        let mut listed: HashSet<Key> = HashSet::new();
+        let mut listed: Vec<Key> = Vec::new();
         while let Some(event) = events.next().await {
             match event {
-                Event::Init => listed.clear(),
-                Event::InitApply(object) => {
-                    listed.insert(Key::of(&object.metadata));
-                }
+                Event::Init => {}
+                Event::InitApply(object) => listed.push(Key::of(&object.metadata)),
                 Event::InitDone => {
-                    // Those that went while nobody looked count too.
-                    let before = std::mem::replace(&mut known, std::mem::take(&mut listed));
-                    for key in before.union(&known) {
-                        self.triggers.all(users(key.clone()));
+                    for key in listed.drain(..) {
+                        self.triggers.all(users(key));
                     }
                 }
-                Event::Apply(object) => {
-                    let key = Key::of(&object.metadata);
-                    known.insert(key.clone());
-                    self.triggers.all(users(key));
-                }
-                Event::Delete(object) => {
-                    let key = Key::of(&object.metadata);
-                    known.remove(&key);
-                    self.triggers.all(users(key));
+                Event::Apply(object) | Event::Delete(object) => {
+                    self.triggers.all(users(Key::of(&object.metadata)));
                 }
             }
         }
     }
 
     async fn accounts(self, told: Told) {
-        let api: Api<PartialObjectMeta<ServiceAccount>> = self.namespaced();
-        let events = watch(api, watcher::Config::default()).default_backoff();
-        let mut listed: HashSet<Key> = HashSet::new();
-        let mut events = std::pin::pin!(logged("serviceaccounts", events, told));
+        let config = watcher::Config::default();
+        let events = self.namespaced("serviceaccounts", &config, told, |metadata| {
+            PartialObjectMeta { metadata, ..PartialObjectMeta::default() }
+        });
+        let mut events = std::pin::pin!(events);
         while let Some(event) = events.next().await {
             match event {
-                Event::Init => listed.clear(),
-                Event::InitApply(account) => {
-                    listed.insert(Key::of(&account.metadata));
+                Event::Init | Event::InitDone => {}
+                Event::InitApply(account) | Event::Apply(account) => {
                     self.account_changed(&account, true);
                 }
-                Event::Apply(account) => self.account_changed(&account, true),
                 Event::Delete(account) => self.account_changed(&account, false),
-                Event::InitDone => {
-                    for key in self.world.keep_accounts(&listed) {
-                        self.triggers.all(self.world.users_of(&Input::Account(key)));
-                    }
-                }
             }
         }
     }
@@ -270,25 +232,19 @@ impl Watching {
     }
 
     async fn targets(self, told: Told) {
-        let api: Api<Secret> = self.namespaced();
         let only_ours = watcher::Config::default().labels(&format!("{MANAGED}=true"));
-        let events = watch(api, only_ours).default_backoff();
-        let mut listed: HashSet<Key> = HashSet::new();
-        let mut events = std::pin::pin!(logged("secrets", events, told));
+        let events = self.namespaced("secrets", &only_ours, told, |metadata| Secret {
+            metadata,
+            ..Secret::default()
+        });
+        let mut events = std::pin::pin!(events);
         while let Some(event) = events.next().await {
             match event {
-                Event::Init => listed.clear(),
-                Event::InitApply(secret) => {
-                    listed.insert(Key::of(&secret.metadata));
+                Event::Init | Event::InitDone => {}
+                Event::InitApply(secret) | Event::Apply(secret) => {
                     self.target_changed(&secret, true);
                 }
-                Event::Apply(secret) => self.target_changed(&secret, true),
                 Event::Delete(secret) => self.target_changed(&secret, false),
-                Event::InitDone => {
-                    for key in self.world.keep_targets(&listed) {
-                        self.triggers.all(self.world.users_of(&Input::Target(key)));
-                    }
-                }
             }
         }
     }
@@ -310,16 +266,66 @@ impl Watching {
         self.triggers.all(users.filter(|user| !is_own(user)));
     }
 
-    fn namespaced<K>(&self) -> Api<K>
-    where
-        K: kube::Resource<DynamicType = (), Scope = kube::core::NamespaceResourceScope>,
-    {
-        if self.namespace.is_empty() {
-            Api::all(self.client.clone())
+    /// The objects of one of the kinds that are read as documents.
+    fn of_kind(
+        &self,
+        kind: &ApiResource,
+        what: &'static str,
+        told: Told,
+    ) -> impl Stream<Item = Event<DynamicObject>> + Send + use<> {
+        let is_cluster_wide = *kind == generators(GeneratorKind::Cluster);
+        let client = || self.client.clone();
+        let apis = if is_cluster_wide || self.namespaces.is_empty() {
+            vec![(String::new(), Api::all_with(client(), kind))]
         } else {
-            Api::namespaced(self.client.clone(), &self.namespace)
-        }
+            let namespaces = self.namespaces.iter();
+            let api = |it: &String| (it.clone(), Api::namespaced_with(client(), it, kind));
+            namespaces.map(api).collect()
+        };
+        let place = Place { what, may_be_closed: is_cluster_wide && !self.namespaces.is_empty() };
+        let kind = kind.clone();
+        let sources = listened(place, apis, &watcher::Config::default(), told, prune);
+        merge::merged(sources, move |key| {
+            let mut object = DynamicObject::new(&key.name, &kind);
+            object.metadata.namespace = (!key.namespace.is_empty()).then(|| key.namespace.clone());
+            object
+        })
     }
+
+    /// The objects of a kind of Kubernetes' own.
+    fn namespaced<K>(
+        &self,
+        what: &'static str,
+        config: &watcher::Config,
+        told: Told,
+        gone: fn(ObjectMeta) -> K,
+    ) -> impl Stream<Item = Event<K>> + Send + use<K>
+    where
+        K: kube::Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+        K: Clone + DeserializeOwned + std::fmt::Debug + Send + 'static,
+    {
+        let client = || self.client.clone();
+        let apis = if self.namespaces.is_empty() {
+            vec![(String::new(), Api::all(client()))]
+        } else {
+            let namespaces = self.namespaces.iter();
+            namespaces.map(|it| (it.clone(), Api::namespaced(client(), it))).collect()
+        };
+        let place = Place { what, may_be_closed: false };
+        let sources = listened(place, apis, config, told, |_| {});
+        merge::merged(sources, move |key| {
+            gone(ObjectMeta {
+                namespace: Some(key.namespace.clone()),
+                name: Some(key.name.clone()),
+                ..ObjectMeta::default()
+            })
+        })
+    }
+}
+
+/// What a reflector passes on of a stream that never fails.
+async fn whole<K>(event: watcher::Result<Event<K>>) -> Option<Event<K>> {
+    event.ok()
 }
 
 /// What counts of an object: a status alone starts nothing, since it is our own.
@@ -329,66 +335,4 @@ fn fingerprint(object: &DynamicObject) -> u64 {
     (&metadata.uid, metadata.generation, &metadata.labels, &metadata.annotations).hash(&mut hasher);
     (&metadata.finalizers, metadata.deletion_timestamp.is_some()).hash(&mut hasher);
     hasher.finish()
-}
-
-/// A stream whose failures are logged and waited out.
-///
-/// A kind that the cluster does not have is told of as one of which there is nothing.
-fn logged<K>(
-    what: &'static str,
-    events: impl Stream<Item = watcher::Result<Event<K>>> + Send,
-    mut told: Told,
-) -> impl Stream<Item = Event<K>> + Send
-where
-    K: Send,
-{
-    let mut is_failing = false;
-    events.filter_map(move |event| {
-        let is_told = match &event {
-            Ok(Event::InitDone) => true,
-            Ok(_) => false,
-            Err(error) => is_missing(error),
-        };
-        if is_told && let Some(told) = told.take() {
-            // Whoever listened is gone with the controller.
-            told.send(()).ok();
-        }
-        let kept = match event {
-            // Another try begins, which says nothing yet.
-            Ok(Event::Init) => Some(Event::Init),
-            Ok(event) => {
-                is_failing = false;
-                Some(event)
-            }
-            Err(error) => {
-                // Once for each outage.
-                if !std::mem::replace(&mut is_failing, true) {
-                    let problem = watch_problem(&error);
-                    tracing::warn!(what, problem, "a watch is interrupted and begins anew");
-                }
-                None
-            }
-        };
-        std::future::ready(kept)
-    })
-}
-
-fn is_missing(error: &watcher::Error) -> bool {
-    match error {
-        watcher::Error::InitialListFailed(error) | watcher::Error::WatchStartFailed(error) => {
-            crate::api_error::problem_of(error) == crate::api_error::ApiProblem::NotFound
-        }
-        _ => false,
-    }
-}
-
-/// Without the words of the API server.
-fn watch_problem(error: &watcher::Error) -> String {
-    match error {
-        watcher::Error::InitialListFailed(error)
-        | watcher::Error::WatchStartFailed(error)
-        | watcher::Error::WatchFailed(error) => crate::api_error::problem_of(error).to_string(),
-        watcher::Error::WatchError(status) => format!("status {}", status.code),
-        watcher::Error::NoResourceVersion => "no resource version".to_owned(),
-    }
 }

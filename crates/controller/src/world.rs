@@ -245,14 +245,6 @@ impl World {
         put(&mut targets, key, target)
     }
 
-    /// Forgets every service account that is not among these: a watch began anew.
-    pub fn keep_accounts(&self, keys: &HashSet<Key>) -> Vec<Key> {
-        let mut accounts = locked(&self.accounts);
-        let gone: Vec<Key> = accounts.keys().filter(|key| !keys.contains(*key)).cloned().collect();
-        accounts.retain(|key, _| keys.contains(key));
-        gone
-    }
-
     /// The Secrets of a namespace that this ExternalSecret owns, by name.
     pub fn owned_by(&self, key: &Key) -> Vec<String> {
         let targets = locked(&self.targets);
@@ -260,14 +252,6 @@ impl World {
             at.namespace == key.namespace && target.owner(&key.name) == Owner::Us
         });
         owned.map(|(at, _)| at.name.clone()).collect()
-    }
-
-    /// Forgets every Secret that is not among these: a watch began anew.
-    pub fn keep_targets(&self, keys: &HashSet<Key>) -> Vec<Key> {
-        let mut targets = locked(&self.targets);
-        let gone: Vec<Key> = targets.keys().filter(|key| !keys.contains(*key)).cloned().collect();
-        targets.retain(|key, _| keys.contains(key));
-        gone
     }
 
     /// Notes that an object writes a Secret, until that is dropped.

@@ -1,7 +1,7 @@
 //! Every metric, for the documentation.
 
 /// Every metric: its name, its kind, its labels, and what it says.
-pub const METRICS: [(&str, &str, &str, &str); 21] = [
+pub const METRICS: [(&str, &str, &str, &str); 23] = [
     ("controller_runtime_reconcile_errors_total", "counter", "controller", "passes that failed"),
     (
         "controller_runtime_reconcile_time_seconds",
@@ -31,10 +31,22 @@ pub const METRICS: [(&str, &str, &str, &str); 21] = [
         "externalsecret_status_condition",
         "gauge",
         "name, namespace, condition, status",
-        "the condition Ready: 1 at the status that it has",
+        "the condition Ready: 1 at the status that it has; Deleted, once the object is gone",
     ),
     ("externalsecret_sync_calls_error", "counter", "name, namespace", "passes that failed"),
     ("externalsecret_sync_calls_total", "counter", "name, namespace", "passes"),
+    (
+        "leader_election_master_status",
+        "gauge",
+        "name",
+        "with --enable-leader-election: 1 at the replica that works, 0 at one that stands by and tells of no object",
+    ),
+    (
+        "rolecall_clock_offset_seconds",
+        "gauge",
+        "",
+        "how far AWS's clock is ahead of this one; nothing until AWS has answered",
+    ),
     (
         "rolecall_credential_expiration_timestamp_seconds",
         "gauge",

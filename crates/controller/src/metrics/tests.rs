@@ -1,6 +1,6 @@
 //! What is told is there, and what is there is told.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rolecall_engine::arn::{Dialect, RoleArn};
 use rolecall_engine::plan::SourceSpec;
@@ -8,13 +8,14 @@ use rolecall_engine::request::{RoleRequest, SessionName};
 
 use super::*;
 use crate::schedule::Life;
-use crate::state::State;
+use crate::seen::{Past, Ready};
+use crate::state::{State, States};
 
 #[test]
 fn every_metric_is_documented_and_every_documented_one_is_there() {
-    let metrics = Metrics::new(true).unwrap();
+    let metrics = Metrics::new(Labelled { per_object: true, extended: false }).unwrap();
     let key = Key::new("team-a", "reader");
-    metrics.pass_begins(&key).ends(Some(Reason::Throttled));
+    metrics.pass_begins(&key, None).ends(Some(Reason::Throttled));
     metrics.failed(Reason::Throttled);
     let role = RoleArn::parse("arn:aws:iam::111122223333:role/reader", Dialect::Aws).unwrap();
     let request = RoleRequest::new(role, SessionName::made_from("team-a.reader"));
@@ -30,7 +31,14 @@ fn every_metric_is_documented_and_every_documented_one_is_there() {
         ..Past::default()
     };
     states.put(&key, State { past, ..State::default() });
-    let text = metrics.text(&states, 3, Timestamp::UNIX_EPOCH).unwrap();
+    let seen = Scrape {
+        states: &states,
+        events_dropped: 3,
+        election: Some(("rolecall-controller", true)),
+        clock_offset: Some(jiff::SignedDuration::from_secs(2)),
+        now: Timestamp::UNIX_EPOCH,
+    };
+    let text = metrics.text(&seen).unwrap();
     let kinds = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
     let found: BTreeSet<&str> = kinds.collect();
     let told: Vec<String> =
@@ -39,8 +47,36 @@ fn every_metric_is_documented_and_every_documented_one_is_there() {
     assert!(text.contains("\nrolecall_events_dropped_total 3\n"));
     metrics.forget(&key);
     states.remove(&key);
-    let text = metrics.text(&states, 3, Timestamp::UNIX_EPOCH).unwrap();
+    let text = metrics.text(&seen).unwrap();
     let left: Vec<&str> = text.lines().filter(|line| line.contains("reader")).collect();
+    let deleted = "externalsecret_status_condition{condition=\"Deleted\",name=\"reader\",namespace=\"team-a\",status=\"False\"} 1";
+    assert!(left.contains(&deleted), "{left:?}");
     // ESO's counters stay.
-    assert!(left.iter().all(|line| line.starts_with("externalsecret_sync_calls")), "{left:?}");
+    let others: Vec<_> = left.iter().filter(|line| **line != deleted).collect();
+    assert!(others.iter().all(|line| line.starts_with("externalsecret_sync_calls")), "{left:?}");
+}
+
+#[test]
+fn a_replica_that_stands_by_tells_of_no_object() {
+    let metrics = Metrics::new(Labelled { per_object: true, extended: true }).unwrap();
+    let key = Key::new("team-a", "reader");
+    let labels = BTreeMap::from([("app.kubernetes.io/name".to_owned(), "shop".to_owned())]);
+    metrics.pass_begins(&key, Some(&labels)).ends(Some(Reason::Throttled));
+    let states = States::default();
+    states.put(&key, State::default());
+    let seen = |is_held| Scrape {
+        states: &states,
+        events_dropped: 0,
+        election: Some(("rolecall-controller", is_held)),
+        clock_offset: None,
+        now: Timestamp::UNIX_EPOCH,
+    };
+    let text = metrics.text(&seen(true)).unwrap();
+    assert!(text.contains("app_kubernetes_io_name=\"shop\""), "{text}");
+    assert!(text.contains("\nleader_election_master_status{name=\"rolecall-controller\"} 1\n"));
+    metrics.stands_by();
+    states.clear();
+    let text = metrics.text(&seen(false)).unwrap();
+    assert!(!text.contains("reader") && !text.contains("rolecall_queue_lag_seconds"), "{text}");
+    assert!(text.contains("\nleader_election_master_status{name=\"rolecall-controller\"} 0\n"));
 }

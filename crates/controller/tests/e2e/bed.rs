@@ -99,6 +99,7 @@ impl Bed {
             .arg(format!("--namespace={namespace}"))
             .arg("--metrics-addr=127.0.0.1:0")
             .arg("--live-addr=127.0.0.1:0")
+            .arg("--enable-leader-election=false")
             .args(flags)
             .env_clear()
             .env("KUBECONFIG", self.folder.join("controller"))

@@ -1,0 +1,331 @@
+//! Which of several replicas works: the one that holds a Lease of Kubernetes.
+//!
+//! The rules are those of Kubernetes' own components, so that replicas and people read the same
+//! fields (<https://kubernetes.io/docs/concepts/architecture/leases/>): whoever holds the Lease renews
+//! it, others wait until nothing has moved for its duration **by their own clock**, and whoever cannot
+//! renew stops before that time is over.
+
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
+use kube::api::{Api, PostParams};
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::api_error::{ApiProblem, problem_of};
+use crate::schedule::Seed;
+
+/// Where the Lease is, and how long it lasts.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Terms {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name: two installations in one namespace need two.
+    pub name: String,
+    /// Who asks for it; no other process has this text.
+    pub identity: String,
+    /// How long others wait for a holder that says nothing.
+    pub duration: Duration,
+    /// How long a holder works that could not renew.
+    pub renew_deadline: Duration,
+    /// How long between two tries.
+    pub retry_period: Duration,
+}
+
+impl Terms {
+    /// Everything that is wrong with the spans of time: a holder has to stop before others begin, and
+    /// has to have time for more than one try.
+    pub fn problems(&self) -> Vec<String> {
+        let Self { duration, renew_deadline, retry_period, .. } = self;
+        let mut problems = Vec::new();
+        if duration <= renew_deadline {
+            problems.push(format!(
+                "--leader-election-lease-duration ({duration:?}) has to be longer than \
+                 --leader-election-renew-deadline ({renew_deadline:?}): a holder stops before others begin"
+            ));
+        }
+        if *renew_deadline <= retry_period.mul_f64(JITTER) {
+            problems.push(format!(
+                "--leader-election-renew-deadline ({renew_deadline:?}) has to be longer than {JITTER} x \
+                 --leader-election-retry-period ({retry_period:?}): a holder tries more than once"
+            ));
+        }
+        if retry_period.is_zero() {
+            problems.push("--leader-election-retry-period has to be above zero".to_owned());
+        }
+        problems
+    }
+}
+
+/// The Lease, and until when it is held.
+pub struct Election {
+    api: Api<Lease>,
+    terms: Terms,
+    clock: fn() -> Timestamp,
+    // A std mutex: never held across an await.
+    held: Mutex<Held>,
+}
+
+#[derive(Default)]
+struct Held {
+    /// Until when this process may work.
+    until: Option<Instant>,
+    /// The Lease as it was written or seen last, and since when it is so.
+    seen: Option<(Lease, Instant)>,
+    /// Who was told of last.
+    told: Option<String>,
+}
+
+/// What came of a try.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Try {
+    Held,
+    /// Somebody else holds it, for this long at least unless they give it back.
+    Foreign(Duration),
+    /// Somebody else was faster: it is looked at again at once.
+    Raced,
+    /// The API server did not answer.
+    Failed,
+}
+
+impl Election {
+    /// An election that this process does not take part in yet.
+    pub fn new(client: kube::Client, terms: Terms, clock: fn() -> Timestamp) -> Self {
+        let api = Api::namespaced(client, &terms.namespace);
+        Self { api, terms, clock, held: Mutex::default() }
+    }
+
+    /// The name of the Lease.
+    pub fn name(&self) -> &str {
+        &self.terms.name
+    }
+
+    /// Whether this process may work right now.
+    pub fn is_held(&self) -> bool {
+        self.with(|held| held.until.is_some_and(|until| Instant::now() < until))
+    }
+
+    /// Waits until the Lease is held.
+    pub async fn acquire(&self) {
+        loop {
+            let wait = match self.attempt().await {
+                Try::Held => break,
+                Try::Raced => continue,
+                Try::Foreign(left) => left.min(self.pause()),
+                Try::Failed => self.pause(),
+            };
+            // Never at once: what is over by our clock may be renewed in this moment.
+            sleep(wait.max(SHORTEST)).await;
+        }
+        tracing::info!(lease = %self, holder = self.terms.identity, "leading");
+    }
+
+    /// Renews the Lease, and returns when it is lost.
+    pub async fn keep(&self) {
+        loop {
+            sleep(self.terms.retry_period.min(self.left())).await;
+            match self.attempt().await {
+                Try::Held | Try::Raced => {}
+                Try::Failed if self.is_held() => {}
+                Try::Foreign(_) | Try::Failed => break,
+            }
+        }
+        self.with(|held| *held = Held::default());
+        tracing::warn!(lease = %self, "the lease is lost: nothing is written any more");
+    }
+
+    /// Gives the Lease back, so that nobody has to wait for its end.
+    pub async fn give_back(&self) {
+        let known = self.with(|held| {
+            held.until = None;
+            held.seen.take()
+        });
+        let Some((mut lease, _)) = known.filter(|(lease, _)| self.is_ours(lease)) else { return };
+        let now = MicroTime((self.clock)());
+        let spec = lease.spec.get_or_insert_default();
+        spec.holder_identity = Some(String::new());
+        spec.lease_duration_seconds = Some(1);
+        spec.renew_time = Some(now);
+        // Whoever cannot give it back leaves it to its end.
+        let written = timeout(self.answer(), self.replace(&lease)).await;
+        match written {
+            Ok(Ok(_)) => tracing::info!(lease = %self, "the lease is given back"),
+            _ => {
+                tracing::warn!(lease = %self, "the lease could not be given back: it ends by itself");
+            }
+        }
+    }
+
+    /// Takes the Lease, or renews it.
+    async fn attempt(&self) -> Try {
+        let start = Instant::now();
+        match timeout(self.answer(), self.ask(start)).await {
+            Ok(Ok(answer)) => answer,
+            // Written by somebody else, or deleted.
+            Ok(Err(ApiProblem::Conflict | ApiProblem::NotFound)) => {
+                self.with(|held| held.seen = None);
+                Try::Raced
+            }
+            Ok(Err(problem)) => {
+                tracing::warn!(lease = %self, %problem, "the lease could not be asked for");
+                Try::Failed
+            }
+            Err(_) => {
+                tracing::warn!(lease = %self, "the API server does not answer for the lease");
+                Try::Failed
+            }
+        }
+    }
+
+    async fn ask(&self, start: Instant) -> Result<Try, ApiProblem> {
+        // What we hold is written at once, without a look: whoever took it is told of by a conflict.
+        let ours = self.with(|held| held.seen.as_ref().map(|(lease, _)| lease.clone()));
+        if let Some(lease) = ours.filter(|lease| self.is_held() && self.is_ours(lease)) {
+            return self.write(lease, start).await;
+        }
+        let found = self.api.get_opt(&self.terms.name).await.map_err(|it| problem_of(&it))?;
+        let Some(lease) = found else { return self.create(start).await };
+        let holder = lease.spec.as_ref().and_then(|spec| spec.holder_identity.clone());
+        let holder = holder.filter(|holder| !holder.is_empty() && *holder != self.terms.identity);
+        if let Some(holder) = holder {
+            let left = self.left_to(&lease, Instant::now());
+            if !left.is_zero() {
+                self.tell(&holder);
+                return Ok(Try::Foreign(left));
+            }
+        }
+        self.write(lease, start).await
+    }
+
+    /// How long somebody else's Lease is still to be waited for, by our own clock alone.
+    fn left_to(&self, lease: &Lease, now: Instant) -> Duration {
+        let seconds = lease.spec.as_ref().and_then(|spec| spec.lease_duration_seconds);
+        let seconds = u64::try_from(seconds.unwrap_or_default()).unwrap_or_default();
+        let since = self.with(|held| match &held.seen {
+            Some((known, since))
+                if known.metadata.resource_version == lease.metadata.resource_version =>
+            {
+                *since
+            }
+            _ => {
+                held.seen = Some((lease.clone(), now));
+                now
+            }
+        });
+        (since + Duration::from_secs(seconds)).saturating_duration_since(now)
+    }
+
+    /// Writes ourselves as the holder, over the Lease as it was seen.
+    async fn write(&self, mut lease: Lease, start: Instant) -> Result<Try, ApiProblem> {
+        let is_ours = self.is_ours(&lease);
+        let spec = lease.spec.get_or_insert_default();
+        let now = MicroTime((self.clock)());
+        if !is_ours {
+            spec.acquire_time = Some(now.clone());
+            spec.lease_transitions =
+                Some(spec.lease_transitions.unwrap_or_default().saturating_add(1));
+            spec.holder_identity = Some(self.terms.identity.clone());
+        }
+        spec.renew_time = Some(now);
+        spec.lease_duration_seconds = Some(self.seconds());
+        let written = self.replace(&lease).await?;
+        Ok(self.holds(written, start))
+    }
+
+    async fn create(&self, start: Instant) -> Result<Try, ApiProblem> {
+        let now = MicroTime((self.clock)());
+        let lease = Lease {
+            metadata: ObjectMeta {
+                name: Some(self.terms.name.clone()),
+                namespace: Some(self.terms.namespace.clone()),
+                ..ObjectMeta::default()
+            },
+            spec: Some(LeaseSpec {
+                holder_identity: Some(self.terms.identity.clone()),
+                lease_duration_seconds: Some(self.seconds()),
+                lease_transitions: Some(0),
+                acquire_time: Some(now.clone()),
+                renew_time: Some(now),
+                ..LeaseSpec::default()
+            }),
+        };
+        let created = self.api.create(&PostParams::default(), &lease).await;
+        Ok(self.holds(created.map_err(|it| problem_of(&it))?, start))
+    }
+
+    async fn replace(&self, lease: &Lease) -> Result<Lease, ApiProblem> {
+        // The version that was seen goes with it: whoever wrote in between is not overwritten.
+        let replaced = self.api.replace(&self.terms.name, &PostParams::default(), lease).await;
+        replaced.map_err(|it| problem_of(&it))
+    }
+
+    /// The time counts from before the request: others cannot have seen it earlier.
+    fn holds(&self, lease: Lease, start: Instant) -> Try {
+        self.with(|held| {
+            held.until = Some(start + self.terms.renew_deadline);
+            held.seen = Some((lease, start));
+            held.told = None;
+        });
+        Try::Held
+    }
+
+    fn is_ours(&self, lease: &Lease) -> bool {
+        let holder = lease.spec.as_ref().and_then(|spec| spec.holder_identity.as_ref());
+        holder == Some(&self.terms.identity)
+    }
+
+    /// Says once who is waited for.
+    fn tell(&self, holder: &str) {
+        let is_news =
+            self.with(|held| held.told.replace(holder.to_owned()).as_deref() != Some(holder));
+        if is_news {
+            tracing::info!(lease = %self, holder, "standing by");
+        }
+    }
+
+    fn left(&self) -> Duration {
+        let until = self.with(|held| held.until);
+        until.map_or(Duration::ZERO, |until| until.saturating_duration_since(Instant::now()))
+    }
+
+    /// Replicas that were started together do not ask together.
+    fn pause(&self) -> Duration {
+        let seed = Seed { uid: &self.terms.identity, entry: 0 };
+        self.terms.retry_period.mul_f64(1.0 + seed.part("lease") * (JITTER - 1.0))
+    }
+
+    /// How long one answer is waited for: a holder has time for a second try.
+    fn answer(&self) -> Duration {
+        self.terms.renew_deadline / 2
+    }
+
+    /// The Lease counts in whole seconds; others wait rather longer.
+    fn seconds(&self) -> i32 {
+        let seconds = self.terms.duration.as_millis().div_ceil(1_000).max(1);
+        i32::try_from(seconds).unwrap_or(i32::MAX)
+    }
+
+    fn with<T>(&self, look: impl FnOnce(&mut Held) -> T) -> T {
+        look(&mut self.held.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl fmt::Debug for Election {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Election").field("terms", &self.terms).finish_non_exhaustive()
+    }
+}
+
+/// Namespace and name.
+impl fmt::Display for Election {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.terms.namespace, self.terms.name)
+    }
+}
+
+/// How much longer than the retry period a wait can be.
+const JITTER: f64 = 1.2;
+const SHORTEST: Duration = Duration::from_millis(10);
