@@ -24,8 +24,19 @@ pub struct Args {
 /// Another work than to control.
 #[derive(Debug, Subcommand)]
 pub enum Work {
-    /// Print the CustomResourceDefinitions, for kubectl apply --server-side -f -
+    /// Print the `CustomResourceDefinitions`, for kubectl apply --server-side -f -
     Crds,
+    /// Take the finalizer off every ExternalSecret that this controller has written, and the owner off
+    /// its Secret, so that nothing hangs and nothing is lost when it is uninstalled
+    Release(ReleaseArgs),
+}
+
+/// What is released.
+#[derive(Debug, clap::Args)]
+pub struct ReleaseArgs {
+    /// In these namespaces alone, separated by commas
+    #[arg(long, value_delimiter = ',', value_name = "NAMESPACES")]
+    pub namespace: Vec<String>,
 }
 
 /// How the controller runs.

@@ -58,3 +58,5 @@ pub mod args;
 pub mod probes;
 
 pub mod run;
+
+pub mod release;

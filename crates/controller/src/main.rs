@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use rolecall_controller::args::{Args, Work, without_ignored};
-use rolecall_controller::{run, schema};
+use rolecall_controller::{release, run, schema};
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
@@ -22,6 +22,9 @@ fn main() -> ExitCode {
     let args = Args::parse_from(words);
     let done = match args.command {
         Some(Work::Crds) => crds(),
+        Some(Work::Release(args)) => {
+            prepared().and_then(|runtime| runtime.block_on(release::run(args)))
+        }
         None => control(args.run, &ignored),
     };
     match done {
@@ -53,10 +56,14 @@ fn control(args: rolecall_controller::args::RunArgs, ignored: &[&str]) -> anyhow
     if !ignored.is_empty() {
         tracing::info!(flags = ignored.join(" "), "flags without a meaning here are ignored");
     }
+    prepared()?.block_on(run::run(args))
+}
+
+/// What every client of the API server needs.
+fn prepared() -> anyhow::Result<tokio::runtime::Runtime> {
     // One provider of cryptography for every client.
     rustls::crypto::aws_lc_rs::default_provider()
         .install_default()
         .map_err(|_| anyhow::anyhow!("there are two providers of cryptography"))?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(run::run(args))
+    Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
 }

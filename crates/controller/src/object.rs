@@ -259,6 +259,8 @@ pub fn sync_of(status: Option<&Value>) -> [Option<&str>; 2] {
 
 /// Who writes the status.
 pub const STATUS_MANAGER: &str = "rolecall/status";
+/// Who writes what is no Secret and no status.
+pub const MANAGER: &str = "rolecall-controller";
 /// The finalizer, under ESO's name, so that a switch works both ways.
 pub const FINALIZER: &str = "externalsecrets.external-secrets.io/externalsecret-cleanup";
 const FORCE_SYNC: [&str; 2] = ["external-secrets.io/force-sync", "force-sync"];

@@ -1,7 +1,9 @@
 //! One pass over one object: decide, do, look, until there is only to wait.
 
+mod adopt;
 mod inputs;
 mod mint;
+mod observe;
 mod report;
 mod secret;
 
@@ -21,6 +23,7 @@ use rolecall_engine::ports::Clock;
 use rolecall_engine::render::Renderer;
 use serde_json::json;
 
+pub use self::observe::Observer;
 use crate::api_error::{ApiProblem, problem_of};
 use crate::decide::{Step, decide};
 use crate::events::Events;
@@ -29,7 +32,8 @@ use crate::identity::ClusterSource;
 use crate::lease::Election;
 use crate::metrics::Metrics;
 use crate::object::{
-    self, FINALIZER, Key, Scope, external_secrets, is_status_of_another, sync_of, version_of,
+    self, FINALIZER, Key, MANAGER, Scope, external_secrets, is_status_of_another, sync_of,
+    version_of,
 };
 use crate::pace::Paces;
 use crate::permits::Permits;
@@ -46,8 +50,8 @@ pub struct Reconciler {
     pub client: kube::Client,
     /// The Lease that has to be held, where replicas are chosen by one.
     pub election: Option<Election>,
-    /// Whether nothing is written and nobody called.
-    pub observes: bool,
+    /// Where nothing is written and nobody called: what was told instead.
+    pub observer: Option<Observer>,
     /// Where calls go, for the time that it tells.
     pub aws: Arc<AwsClient>,
     /// What the watches have told.
@@ -117,6 +121,10 @@ impl Reconciler {
             }
             return Action::await_change();
         }
+        if let Some(observer) = &self.observer {
+            // Nothing is kept: what stands in the cluster counts, and somebody else writes it.
+            return run.observe(observer).await;
+        }
         let timer = self.metrics.pass_begins(&run.key, run.object.metadata.labels.as_ref());
         let action = run.run().await;
         let failed = run.seen.pass.failure.as_ref().map(|it| it.failure.reason);
@@ -178,6 +186,7 @@ impl Reconciler {
             seen,
             state,
             conflicts: 0,
+            is_to_convert: false,
             looks_again: false,
         })
     }
@@ -255,6 +264,8 @@ struct Run<'a> {
     state: State,
     /// How often somebody else wrote the Secret in between.
     conflicts: u32,
+    /// Whether ESO wrote the Secret for the object, by updates.
+    is_to_convert: bool,
     /// Whether something was told that this pass did not look at.
     looks_again: bool,
 }
@@ -371,5 +382,3 @@ const STORE: Duration = Duration::from_secs(20);
 const SECOND: SignedDuration = SignedDuration::from_secs(1);
 /// A pass has a dozen steps at most.
 const MOST_STEPS: usize = 40;
-/// Who writes what is no Secret and no status.
-const MANAGER: &str = "rolecall-controller";

@@ -28,13 +28,14 @@ use crate::pace::Paces;
 use crate::permits::Permits;
 use crate::planner::Planner;
 use crate::probes::{self, Served};
-use crate::reconcile::Reconciler;
+use crate::reconcile::{Observer, Reconciler};
 use crate::scope::{Classes, DEFAULT};
 use crate::seen::Rules;
 use crate::settings::{self, Settings, SystemClock};
 use crate::state::States;
 use crate::status::ServedStatus;
 use crate::watch::{Stores, Trigger, Triggers, Watching, start};
+use crate::world::World;
 
 /// Controls until a signal says to end.
 ///
@@ -129,6 +130,9 @@ async fn serve(
     is_ready.store(true, Ordering::Relaxed);
     let objects = reconciler.world.objects.len();
     tracing::info!(objects, "the watches have told what there is");
+    if reconciler.observer.is_some() {
+        tell_of_cluster_objects(&reconciler.world);
+    }
     let mut passes = std::pin::pin!(work(reconciler, receiver, &end));
     let done = tokio::select! {
         () = &mut passes => Ok(()),
@@ -147,6 +151,27 @@ async fn serve(
     }
     servers.shutdown().await;
     done
+}
+
+/// What a `ClusterExternalSecret` makes stays with ESO, and so does making it.
+fn tell_of_cluster_objects(world: &World) {
+    let objects = world.objects.state();
+    let owners = objects.iter().filter_map(|object| {
+        let owners = object.metadata.owner_references.as_ref()?;
+        owners.iter().find(|it| it.kind == "ClusterExternalSecret").map(|it| it.name.as_str())
+    });
+    let mut names: Vec<&str> = owners.collect();
+    let objects = names.len();
+    names.sort_unstable();
+    names.dedup();
+    if objects > 0 {
+        tracing::warn!(
+            cluster_external_secrets = names.len(),
+            external_secrets = objects,
+            names = names.join(" "),
+            "ESO makes these ExternalSecrets: without it no new namespace gets its own"
+        );
+    }
 }
 
 /// Works whenever the Lease is held, or all the time where there is none, until the end.
@@ -189,7 +214,7 @@ fn listening(ended: Result<std::io::Result<()>, tokio::task::JoinError>) -> anyh
 struct Parts {
     client: kube::Client,
     election: Option<Election>,
-    world: Arc<crate::world::World>,
+    world: Arc<World>,
     served: ServedStatus,
     events: Events,
     metrics: Arc<Metrics>,
@@ -205,7 +230,7 @@ fn reconciler(args: &RunArgs, settings: Settings, parts: Parts) -> Reconciler {
     Reconciler {
         client: parts.client,
         election: parts.election,
-        observes: args.observe,
+        observer: args.observe.then(Observer::default),
         aws: Arc::clone(&aws),
         world: parts.world,
         planner: Planner { ambient, ambient_identity: args.ambient_identity, region, dialect },
@@ -304,7 +329,8 @@ impl Signals {
     }
 }
 
-const NO_CLUSTER: &str = "there is no cluster: run it in a pod, or set KUBECONFIG";
+/// What is wrong where nothing says where the cluster is.
+pub(crate) const NO_CLUSTER: &str = "there is no cluster: run it in a pod, or set KUBECONFIG";
 /// How long an answer of the API server is waited for.
 const ANSWER: Duration = Duration::from_secs(30);
 /// Passes that run at once: each holds what it needs for its object.

@@ -30,6 +30,8 @@ pub struct State {
     pub status_time: Option<Timestamp>,
     /// The Secret that was written.
     pub binding: Option<String>,
+    /// Whether the end of credentials that another controller stored was looked for.
+    pub has_looked_for_ends: bool,
     /// The `resourceVersion` of the Secret as it was written last.
     pub own_version: Option<String>,
 }

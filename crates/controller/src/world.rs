@@ -50,6 +50,8 @@ pub struct StoredTarget {
     keys: usize,
     /// How many keys each manager of an ExternalSecret owns.
     keys_of: Vec<(String, usize)>,
+    /// Managers of ExternalSecrets that wrote it by updates, as ESO does.
+    updaters: Vec<String>,
     /// When its credentials end and are renewed, where the status has no room for that.
     pub times: Option<(Timestamp, Timestamp)>,
 }
@@ -76,6 +78,7 @@ impl StoredTarget {
             }),
             keys: data.len(),
             keys_of: keys_by_manager(secret),
+            updaters: updaters(secret),
             times: annotation(EXPIRATION)
                 .and_then(|text| text.parse().ok())
                 .zip(annotation(RENEWAL).and_then(|text| text.parse().ok())),
@@ -95,6 +98,12 @@ impl StoredTarget {
             is_immutable: self.is_immutable,
             has_foreign_keys: ours < self.keys,
         }
+    }
+
+    /// Whether ESO wrote it for the ExternalSecret of this name.
+    pub fn is_updated_for(&self, name: &str) -> bool {
+        let manager = field_manager(name);
+        self.updaters.contains(&manager)
     }
 
     /// Whose Secret it is, for the object of that name.
@@ -131,6 +140,13 @@ fn keys_by_manager(secret: &Secret) -> Vec<(String, usize)> {
         keys.entry(manager).or_default().extend(names);
     }
     keys.into_iter().map(|(manager, keys)| (manager.to_owned(), keys.len())).collect()
+}
+
+fn updaters(secret: &Secret) -> Vec<String> {
+    let entries = secret.metadata.managed_fields.iter().flatten();
+    let updates = entries.filter(|entry| entry.operation.as_deref() == Some("Update"));
+    let managers = updates.filter_map(|entry| entry.manager.clone());
+    managers.filter(|manager| manager.starts_with(MANAGERS)).collect()
 }
 
 /// The cluster, as far as the watches have told.
@@ -346,6 +362,8 @@ pub const GENERATORS: [GeneratorKind; 4] = [
 
 /// The label of every Secret that is written.
 pub const MANAGED: &str = "reconcile.external-secrets.io/managed";
+/// The label with the hash of who owns the Secret.
+pub const CREATED_BY: &str = "reconcile.external-secrets.io/created-by";
 /// The annotation with the hash of the data.
 pub const DATA_HASH: &str = "reconcile.external-secrets.io/data-hash";
 /// The annotations for a status that has no room: ESO's own CRD.

@@ -36,14 +36,17 @@ impl Run<'_> {
         let known = self.on.world.target(&key).filter(|_| self.conflicts == 0);
         if let Some(stored) = known {
             self.is_there(&stored);
-            return;
+            return self.find_ends().await;
         }
         let permit = self.on.requests.acquire(self.seen.past.synced.is_none()).await;
         let read = self.secrets().get_opt(&key.name).await;
         drop(permit);
         match read {
             Ok(None) => self.seen.target = Target::Absent,
-            Ok(Some(secret)) => self.is_there(&StoredTarget::of(&secret)),
+            Ok(Some(secret)) => {
+                self.is_there(&StoredTarget::of(&secret));
+                self.find_ends().await;
+            }
             Err(error) => {
                 let problem = problem_of(&error);
                 let message = format!("could not read Secret {}: {problem}", key.name);
@@ -70,6 +73,7 @@ impl Run<'_> {
             past.renewal = Some(renewal);
         }
         self.state.binding = Some(self.target_key().name);
+        self.is_to_convert = stored.is_updated_for(&self.key.name);
     }
 
     pub(super) async fn read_inputs(&mut self) {

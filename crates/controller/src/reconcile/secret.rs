@@ -14,8 +14,9 @@ use serde_json::{Value, json};
 use super::Run;
 use crate::api_error::{ApiProblem, problem_of};
 use crate::failure::{Failure, KUBERNETES, Reason};
+use crate::object::MANAGER;
 use crate::seen::{Ready, Target, Write};
-use crate::world::{DATA_HASH, EXPIRATION, MANAGED, News, RENEWAL, StoredTarget};
+use crate::world::{CREATED_BY, DATA_HASH, EXPIRATION, MANAGED, News, RENEWAL, StoredTarget};
 
 impl Run<'_> {
     pub(super) async fn apply(&mut self, write: Write, keeps_data: bool) {
@@ -23,6 +24,11 @@ impl Run<'_> {
         // An object that went while the watch was away must not get its Secret back.
         if !self.on.is_there(&self.key, &self.seen.object.uid) {
             return self.fail_write(&ApiProblem::NotFound, "the Secret: its object is gone");
+        }
+        if self.is_to_convert
+            && let Err(problem) = self.convert(&asked).await
+        {
+            return self.fail_apply(&problem, &asked.target.name);
         }
         let existing = match self.existing(&asked, keeps_data).await {
             Ok(existing) => existing,
@@ -48,22 +54,25 @@ impl Run<'_> {
                 self.wrote(&secret, write, keeps_data, news);
             }
             Err(error) => {
-                let problem = problem_of(&error);
-                let most = match &problem {
-                    ApiProblem::Conflict => MOST_CONFLICTS,
-                    // Another owner may have come first.
-                    ApiProblem::Invalid(_) => 1,
-                    _ => 0,
-                };
-                if self.conflicts < most {
-                    // It may not be the Secret any more that was looked at: it is looked at again.
-                    self.conflicts += 1;
-                    self.seen.target = Target::Unread;
-                    return;
-                }
-                self.fail_write(&problem, &format!("Secret {name}"));
+                self.fail_apply(&problem_of(&error), name);
             }
         }
+    }
+
+    fn fail_apply(&mut self, problem: &ApiProblem, name: &str) {
+        let most = match problem {
+            ApiProblem::Conflict => MOST_CONFLICTS,
+            // Another owner may have come first.
+            ApiProblem::Invalid(_) => 1,
+            _ => 0,
+        };
+        if self.conflicts < most {
+            // It may not be the Secret any more that was looked at: it is looked at again.
+            self.conflicts += 1;
+            self.seen.target = Target::Unread;
+            return;
+        }
+        self.fail_write(problem, &format!("Secret {name}"));
     }
 
     fn wrote(&mut self, secret: &Secret, write: Write, keeps_data: bool, news: News) {
@@ -273,7 +282,7 @@ impl Run<'_> {
             "data": data,
         });
         let parameters =
-            PatchParams { field_manager: Some(super::MANAGER.to_owned()), ..Default::default() };
+            PatchParams { field_manager: Some(MANAGER.to_owned()), ..Default::default() };
         match self.secrets().patch(name, &parameters, &Patch::Merge(&patch)).await {
             Ok(secret) => {
                 let stored = StoredTarget::of(&secret);
@@ -328,6 +337,5 @@ impl Run<'_> {
 }
 
 const RESERVED: &str = "reconcile.external-secrets.io/";
-const CREATED_BY: &str = "reconcile.external-secrets.io/created-by";
 /// How often a Secret is looked at again in one pass because somebody else wrote it.
 const MOST_CONFLICTS: u32 = 5;

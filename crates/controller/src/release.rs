@@ -1,0 +1,186 @@
+//! `rolecall-controller release`: before an uninstall, so that no deletion waits for a controller that
+//! is gone, and no Secret goes with its ExternalSecret.
+
+use anyhow::Context as _;
+use k8s_openapi::api::core::v1::Secret;
+use kube::api::{Api, DynamicObject, ListParams, Patch, PatchParams};
+use kube::{Client, ResourceExt as _};
+use serde_json::{Value, json};
+
+use crate::api_error::{ApiProblem, problem_of};
+use crate::args::ReleaseArgs;
+use crate::object::{FINALIZER, MANAGER, STATUS_MANAGER, external_secrets};
+use crate::world::{CREATED_BY, MANAGED};
+
+/// What was done.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Released {
+    /// ExternalSecrets that this controller had written.
+    pub objects: usize,
+    /// Finalizers that were taken off.
+    pub finalizers: usize,
+    /// Secrets that have no owner any more.
+    pub secrets: usize,
+}
+
+/// Takes marks off objects until nothing of this controller holds them; `tell` gets a line for each.
+///
+/// What is done already is not done again, and what changes meanwhile is looked at once more.
+///
+/// # Errors
+///
+/// When the API server does not answer, or does not allow it.
+pub async fn release(
+    client: &Client,
+    args: &ReleaseArgs,
+    mut tell: impl FnMut(&str),
+) -> anyhow::Result<Released> {
+    let mut released = Released::default();
+    let namespaces: Vec<&str> = match args.namespace.as_slice() {
+        [] => vec![""],
+        some => some.iter().map(String::as_str).collect(),
+    };
+    for namespace in namespaces {
+        let kind = external_secrets();
+        let api: Api<DynamicObject> = match namespace {
+            "" => Api::all_with(client.clone(), &kind),
+            one => Api::namespaced_with(client.clone(), one, &kind),
+        };
+        let objects = api.list(&ListParams::default()).await;
+        let objects = objects.map_err(|error| told("list ExternalSecrets", &error))?;
+        for object in objects.items.into_iter().filter(was_written) {
+            released.objects += 1;
+            let place = format!("{}/{}", object.namespace().unwrap_or_default(), object.name_any());
+            for name in secrets_of(client, &object).await? {
+                disown(client, &object, &name).await?;
+                tell(&format!("Secret {name} of {place}: its owner is taken off"));
+                released.secrets += 1;
+            }
+            if take_finalizer(client, object).await? {
+                tell(&format!("ExternalSecret {place}: its finalizer is taken off"));
+                released.finalizers += 1;
+            }
+        }
+    }
+    Ok(released)
+}
+
+/// Whether this controller has written the object.
+fn was_written(object: &DynamicObject) -> bool {
+    let entries = object.metadata.managed_fields.iter().flatten();
+    let mut managers = entries.filter_map(|entry| entry.manager.as_deref());
+    managers.any(|manager| manager == STATUS_MANAGER || manager == MANAGER)
+}
+
+/// The Secrets that the object owns, by name.
+async fn secrets_of(client: &Client, object: &DynamicObject) -> anyhow::Result<Vec<String>> {
+    let api = secrets(client, object);
+    let ours = ListParams::default().labels(&format!("{MANAGED}=true"));
+    // Metadata alone: no value is asked for.
+    let found = api.list_metadata(&ours).await.map_err(|error| told("list Secrets", &error))?;
+    let uid = object.uid();
+    let is_owned = |secret: &kube::api::PartialObjectMeta<Secret>| {
+        let owners = secret.metadata.owner_references.iter().flatten();
+        owners.into_iter().any(|owner| Some(&owner.uid) == uid.as_ref())
+    };
+    Ok(found.items.iter().filter(|secret| is_owned(secret)).map(ResourceExt::name_any).collect())
+}
+
+/// Takes the reference and the label of the owner off a Secret.
+async fn disown(client: &Client, object: &DynamicObject, name: &str) -> anyhow::Result<()> {
+    let (api, uid) = (secrets(client, object), object.uid());
+    for _ in 0..MOST_TRIES {
+        let found =
+            api.get_metadata_opt(name).await.map_err(|error| told("read a Secret", &error))?;
+        let Some(secret) = found else { return Ok(()) };
+        let owners = secret.metadata.owner_references.unwrap_or_default();
+        let others: Vec<Value> = owners
+            .iter()
+            .filter(|owner| Some(&owner.uid) != uid.as_ref())
+            .filter_map(|owner| serde_json::to_value(owner).ok())
+            .collect();
+        let patch = json!({"metadata": {
+            "resourceVersion": secret.metadata.resource_version,
+            "ownerReferences": others,
+            "labels": {CREATED_BY: null},
+        }});
+        match api.patch_metadata(name, &parameters(), &Patch::Merge(&patch)).await {
+            Ok(_) => return Ok(()),
+            Err(error) if problem_of(&error) == ApiProblem::Conflict => {}
+            Err(error) => return Err(told(&format!("take the owner off Secret {name}"), &error)),
+        }
+    }
+    anyhow::bail!("Secret {name} is written again and again: run it once more")
+}
+
+/// Takes the finalizer off; whether it was there.
+async fn take_finalizer(client: &Client, mut object: DynamicObject) -> anyhow::Result<bool> {
+    let (name, namespace) = (object.name_any(), object.namespace().unwrap_or_default());
+    let api: Api<DynamicObject> =
+        Api::namespaced_with(client.clone(), &namespace, &external_secrets());
+    for _ in 0..MOST_TRIES {
+        let finalizers = object.finalizers().iter().filter(|it| *it != FINALIZER);
+        let others: Vec<&String> = finalizers.collect();
+        if others.len() == object.finalizers().len() {
+            return Ok(false);
+        }
+        let patch = json!({"metadata": {
+            "resourceVersion": object.metadata.resource_version,
+            "finalizers": others,
+        }});
+        match api.patch(&name, &parameters(), &Patch::Merge(&patch)).await {
+            Ok(_) => return Ok(true),
+            Err(error) => match problem_of(&error) {
+                ApiProblem::NotFound => return Ok(true),
+                ApiProblem::Conflict => {}
+                _ => {
+                    return Err(told(
+                        &format!("take the finalizer off {namespace}/{name}"),
+                        &error,
+                    ));
+                }
+            },
+        }
+        let again = api.get_opt(&name).await;
+        match again.map_err(|error| told("read an ExternalSecret", &error))? {
+            Some(found) => object = found,
+            None => return Ok(true),
+        }
+    }
+    anyhow::bail!("ExternalSecret {namespace}/{name} is written again and again: run it once more")
+}
+
+fn secrets(client: &Client, object: &DynamicObject) -> Api<Secret> {
+    Api::namespaced(client.clone(), &object.namespace().unwrap_or_default())
+}
+
+fn parameters() -> PatchParams {
+    PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() }
+}
+
+fn told(what: &str, error: &kube::Error) -> anyhow::Error {
+    anyhow::anyhow!("could not {what}: {}", problem_of(error))
+}
+
+/// Runs it for the cluster of the kubeconfig or of the pod, and prints what was done.
+///
+/// # Errors
+///
+/// As [`release`].
+pub async fn run(args: ReleaseArgs) -> anyhow::Result<()> {
+    use std::io::Write as _;
+    let mut config = kube::Config::infer().await.context(crate::run::NO_CLUSTER)?;
+    config.proxy_url = None;
+    let client = Client::try_from(config).context("cannot make a client of the API server")?;
+    let mut out = std::io::stdout();
+    let released = release(&client, &args, |line| drop(writeln!(out, "{line}"))).await?;
+    let Released { objects, finalizers, secrets } = released;
+    writeln!(
+        std::io::stdout(),
+        "{objects} ExternalSecrets of this controller: {finalizers} finalizers and {secrets} owners taken off"
+    )?;
+    Ok(())
+}
+
+/// How often an object is looked at that somebody else writes too.
+const MOST_TRIES: usize = 10;
