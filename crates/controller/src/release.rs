@@ -4,7 +4,7 @@
 use anyhow::Context as _;
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::{Api, DynamicObject, ListParams, Patch, PatchParams};
-use kube::{Client, ResourceExt as _};
+use kube::{Client, ResourceExt};
 use serde_json::{Value, json};
 
 use crate::api_error::{ApiProblem, problem_of};
@@ -141,8 +141,11 @@ async fn take_finalizer(client: &Client, mut object: DynamicObject) -> anyhow::R
                 }
             },
         }
-        let again = api.get_opt(&name).await;
-        match again.map_err(|error| told("read an ExternalSecret", &error))? {
+        // By a list, which the controller's own role allows too.
+        let only = ListParams::default().fields(&format!("metadata.name={name}"));
+        let again = api.list(&only).await;
+        let mut again = again.map_err(|error| told("read an ExternalSecret", &error))?;
+        match again.items.pop() {
             Some(found) => object = found,
             None => return Ok(true),
         }

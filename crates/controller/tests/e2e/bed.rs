@@ -4,11 +4,13 @@ use std::fs::File;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use kube::Client;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use rolecall_emulator::{Emulator, Options, Transport, World};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 /// The control plane, as `cargo xtask e2e` has started it.
@@ -93,13 +95,14 @@ impl Bed {
         flags: &[&str],
     ) -> Controller {
         let mut command = Command::new(&self.controller);
-        let log = self.folder.join(format!("controller-{namespace}.log"));
+        // Replicas of one namespace have a log each.
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let log = self.folder.join(format!("controller-{namespace}-{number}.log"));
         let file = File::options().create(true).append(true).open(&log).unwrap();
         command
             .arg(format!("--namespace={namespace}"))
             .arg("--metrics-addr=127.0.0.1:0")
             .arg("--live-addr=127.0.0.1:0")
-            .arg("--enable-leader-election=false")
             .args(flags)
             .env_clear()
             .env("KUBECONFIG", self.folder.join("controller"))
@@ -111,10 +114,11 @@ impl Bed {
             .stdin(Stdio::null())
             .stdout(file.try_clone().unwrap())
             .stderr(file);
-        // What an earlier one said of its ports counts no more.
-        let from = std::fs::metadata(&log).unwrap().len();
+        if !flags.iter().any(|flag| flag.starts_with("--enable-leader-election")) {
+            command.arg("--enable-leader-election=false");
+        }
         let child = command.spawn().unwrap();
-        let mut controller = Controller { child, metrics: 0, live: 0, log, from };
+        let mut controller = Controller { child, metrics: 0, live: 0, log };
         controller.wait_until_ready().await;
         controller
     }
@@ -126,8 +130,6 @@ pub(crate) struct Controller {
     pub(crate) metrics: u16,
     pub(crate) live: u16,
     pub(crate) log: PathBuf,
-    /// Where its own lines begin.
-    from: u64,
 }
 
 impl Controller {
@@ -151,8 +153,7 @@ impl Controller {
     /// Free ports are given by the kernel, and told in the log.
     fn read_ports(&mut self) {
         let text = std::fs::read_to_string(&self.log).unwrap();
-        let own = text.get(usize::try_from(self.from).unwrap()..).unwrap_or_default();
-        for line in own.lines() {
+        for line in text.lines() {
             let Ok(entry) = serde_json::from_str::<Value>(line) else { continue };
             let port = entry["address"].as_str().and_then(|it| it.rsplit(':').next()?.parse().ok());
             match (entry["what"].as_str(), port) {
@@ -167,6 +168,28 @@ impl Controller {
     pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
+    }
+}
+
+impl Controller {
+    /// Sends a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// Waits until it has ended by itself.
+    pub(crate) async fn ended(&mut self) -> std::process::ExitStatus {
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// What it serves as metrics.
+    pub(crate) async fn metrics_text(&self) -> String {
+        get(self.metrics, "/metrics").await.unwrap_or_default()
     }
 }
 
@@ -208,3 +231,4 @@ pub(crate) const BASE_SECRET: &str = "basesecretvalue";
 pub(crate) const SECOND_KEY: &str = "AKIASECONDEXAMPLE001";
 pub(crate) const SECOND_SECRET: &str = "secondsecretvalue";
 pub(crate) const CONTROLLER_KEY: &str = "AKIACONTROLLER000001";
+static NUMBER: AtomicU64 = AtomicU64::new(0);

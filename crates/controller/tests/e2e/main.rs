@@ -19,6 +19,7 @@ mod manifests;
 mod objects;
 mod observer;
 mod place;
+mod replicas;
 mod scenario;
 mod scenarios;
 mod stock;

@@ -19,6 +19,7 @@ pub(crate) fn kind_named(kind: &str) -> ApiResource {
         "ExternalSecret" | "SecretStore" | "ClusterSecretStore" => "external-secrets.io/v1",
         "Secret" | "ConfigMap" | "ServiceAccount" | "Namespace" => "v1",
         "Event" => "events.k8s.io/v1",
+        "Lease" => "coordination.k8s.io/v1",
         _ => "generators.external-secrets.io/v1alpha1",
     };
     kind_of(api_version, kind)

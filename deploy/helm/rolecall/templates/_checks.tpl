@@ -13,8 +13,8 @@
 {{- if gt (int $v.replicaCount) 1 -}}
 {{- $found = append $found (printf "replicaCount %d needs leaderElect=true: without it each replica would mint for every object" (int $v.replicaCount)) -}}
 {{- end -}}
-{{- if eq (dig "type" "" $v.strategy) "RollingUpdate" -}}
-{{- $found = append $found "strategy.type RollingUpdate needs leaderElect=true: during a rollout two controllers would each mint for every object" -}}
+{{- if and $v.strategy (ne (dig "type" "" $v.strategy) "Recreate") -}}
+{{- $found = append $found "strategy: all but {type: Recreate} needs leaderElect=true: during a rollout two controllers would each mint for every object" -}}
 {{- end -}}
 {{- end -}}
 {{- if eq (int $v.metrics.listen.port) (int $v.livenessProbe.spec.port) -}}
@@ -27,10 +27,10 @@
 {{- if and $v.scopedRBAC (not (include "rolecall.watched" .)) -}}
 {{- $found = append $found "scopedRBAC needs a namespace: set scopedNamespaces" -}}
 {{- end -}}
-{{- $owned := dict "enable-leader-election" "leaderElect" "leader-election-id" "leaderElectionID" "leader-election-namespace" "namespaceOverride" "live-addr" "livenessProbe.spec.port" "metrics-addr" "metrics.listen.port" "namespace" "scopedNamespaces" -}}
+{{- $owned := dict "ambient-identity" "ambientIdentity" "enable-leader-election" "leaderElect" "leader-election-id" "leaderElectionID" "leader-election-namespace" "namespaceOverride" "live-addr" "livenessProbe.spec.port" "metrics-addr" "metrics.listen.port" "namespace" "scopedNamespaces" -}}
 {{- range $flag, $value := $owned -}}
 {{- if hasKey $v.extraArgs $flag -}}
-{{- $found = append $found (printf "extraArgs.%s: set %s, which other objects follow too" $flag $value) -}}
+{{- $found = append $found (printf "extraArgs.%s: set %s, which more than the flag follows" $flag $value) -}}
 {{- end -}}
 {{- end -}}
 {{- $seen := list -}}

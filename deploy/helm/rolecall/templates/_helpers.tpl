@@ -2,7 +2,7 @@
 {{- define "rolecall.fullname" -}}
 {{- $name := .Values.nameOverride | default .Chart.Name -}}
 {{- $full := ternary .Release.Name (printf "%s-%s" .Release.Name $name) (contains $name .Release.Name) -}}
-{{- .Values.fullnameOverride | default $full | trunc 63 | trimSuffix "-" -}}
+{{- .Values.fullnameOverride | default (replace "." "-" $full) | trunc 63 | trimSuffix "-" -}}
 {{- end -}}
 
 {{/* A name of at most 63 bytes with the suffix whole: (list $ "metrics"). */}}
@@ -22,7 +22,7 @@
 {{- end -}}
 
 {{- define "rolecall.selector" -}}
-app.kubernetes.io/name: {{ .Values.nameOverride | default .Chart.Name | trunc 63 | trimSuffix "-" }}
+app.kubernetes.io/name: {{ .Values.nameOverride | default .Chart.Name | trunc 63 | trimSuffix "-" | quote }}
 app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end -}}
 
@@ -65,8 +65,8 @@ app.kubernetes.io/instance: {{ .Release.Name | quote }}
 
 {{- define "rolecall.subject" -}}
 - kind: ServiceAccount
-  name: {{ include "rolecall.serviceAccount" . }}
-  namespace: {{ include "rolecall.namespace" . }}
+  name: {{ include "rolecall.serviceAccount" . | quote }}
+  namespace: {{ include "rolecall.namespace" . | quote }}
 {{- end -}}
 
 {{/* Whether the CRD of ClusterGenerator is wanted, by either spelling of the value. */}}

@@ -71,7 +71,7 @@ server-side apply refuses the same name twice.
 {{/* The spec of the pod; podSpecExtra is put over it by the Deployment. */}}
 {{- define "rolecall.podSpec" -}}
 {{- $v := .Values -}}
-serviceAccountName: {{ include "rolecall.serviceAccount" . }}
+serviceAccountName: {{ include "rolecall.serviceAccount" . | quote }}
 automountServiceAccountToken: {{ $v.serviceAccount.automount }}
 enableServiceLinks: false
 terminationGracePeriodSeconds: {{ int $v.terminationGracePeriodSeconds }}
@@ -86,13 +86,17 @@ hostUsers: {{ $v.hostUsers }}
 {{- end }}
 {{- range $field := list "dnsPolicy" "priorityClassName" "runtimeClassName" "schedulerName" }}
 {{- with index $v $field }}
-{{ $field }}: {{ . }}
+{{ $field }}: {{ quote . }}
 {{- end }}
 {{- end }}
 {{- with $v.dnsConfig }}
 dnsConfig: {{- toYaml . | nindent 2 }}
 {{- end }}
-{{- with concat ($v.global.imagePullSecrets | default list) $v.imagePullSecrets | uniq }}
+{{- $pull := list }}
+{{- range concat ($v.global.imagePullSecrets | default list) $v.imagePullSecrets }}
+{{- $pull = append $pull (kindIs "string" . | ternary (dict "name" .) .) }}
+{{- end }}
+{{- with uniq $pull }}
 imagePullSecrets: {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- range $field := list "affinity" "hostAliases" "nodeSelector" "tolerations" }}
@@ -154,10 +158,10 @@ volumes:
 {{- with $v.caBundle.configMapName }}
 - name: ca-bundle
   configMap:
-    name: {{ . }}
+    name: {{ . | quote }}
     items:
-    - key: {{ $v.caBundle.key }}
-      path: {{ $v.caBundle.key }}
+    - key: {{ $v.caBundle.key | quote }}
+      path: {{ $v.caBundle.key | quote }}
 {{- end }}
 {{- with $v.extraVolumes }}
 {{ toYaml . }}

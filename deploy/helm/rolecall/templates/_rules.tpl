@@ -49,7 +49,7 @@ What the controller may do, for the ClusterRole and for the Role of each scoped 
   verbs: [create]
 - apiGroups: [coordination.k8s.io]
   resources: [leases]
-  resourceNames: [{{ include "rolecall.leaseID" . }}]
+  resourceNames: [{{ include "rolecall.leaseID" . | quote }}]
   verbs: [get, update, patch]
 {{- end -}}
 
