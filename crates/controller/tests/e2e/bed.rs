@@ -133,6 +133,12 @@ pub(crate) struct Controller {
 }
 
 impl Controller {
+    /// None: a program that has nothing to do.
+    pub(crate) fn none() -> Self {
+        let child = Command::new("true").spawn().unwrap();
+        Self { child, metrics: 0, live: 0, log: PathBuf::new() }
+    }
+
     async fn wait_until_ready(&mut self) {
         for _ in 0..1_200 {
             if let Some(status) = self.child.try_wait().unwrap() {

@@ -13,6 +13,10 @@ use crate::scenario::Observation;
 /// Every difference of one observation.
 pub(crate) fn differences(theirs: &Value, ours: &Observation) -> Vec<String> {
     let mut lines = Vec::new();
+    if let Some(text) = &ours.metrics {
+        metrics(theirs, text, &mut lines);
+        return lines;
+    }
     secrets(theirs, ours, &mut lines);
     external_secrets(theirs, ours, &mut lines);
     events(theirs, ours, &mut lines);
@@ -26,6 +30,39 @@ pub(crate) fn differences(theirs: &Value, ours: &Observation) -> Vec<String> {
         lines.push(format!("note: {}", note.chars().take(160).collect::<String>()));
     }
     lines
+}
+
+/// ESO's series of these objects, with their values, and its TYPE lines byte for byte.
+fn metrics(theirs: &Value, text: &str, lines: &mut Vec<String>) {
+    let ours: BTreeMap<&str, &str> =
+        text.lines().filter_map(|line| line.rsplit_once(' ')).collect();
+    let told: BTreeSet<&str> = text.lines().map(str::trim_end).collect();
+    for (name, kind) in theirs["types"].as_object().unwrap() {
+        let line = format!("# TYPE {name} {}", kind.as_str().unwrap());
+        if !told.contains(line.as_str()) {
+            lines.push(format!("metrics: {line} => not told"));
+        }
+    }
+    let theirs = theirs["metrics"].as_object().unwrap();
+    for (series, value) in theirs {
+        let found = ours.get(series.as_str()).and_then(|it| it.parse::<f64>().ok());
+        let is_so = match (value, found) {
+            (_, None) => false,
+            (Value::String(text), Some(found)) => match text.as_str() {
+                ">1" => found >= 1.0,
+                _ => found > 0.0,
+            },
+            (value, Some(found)) => value.as_f64() == Some(found),
+        };
+        if !is_so {
+            lines.push(format!("metrics: {series} {value} => {found:?}"));
+        }
+    }
+    for (series, value) in &ours {
+        if series.starts_with("externalsecret_") && !theirs.contains_key(*series) {
+            lines.push(format!("metrics: {series} not told => {value}"));
+        }
+    }
 }
 
 fn secrets(theirs: &Value, ours: &Observation, lines: &mut Vec<String>) {

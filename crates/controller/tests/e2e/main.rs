@@ -23,4 +23,5 @@ mod replicas;
 mod scenario;
 mod scenarios;
 mod stock;
+mod takeover;
 mod wild;

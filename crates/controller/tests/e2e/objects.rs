@@ -185,3 +185,22 @@ pub(crate) async fn apply_cluster_wide(client: &Client, document: &Value) {
     let parameters = PatchParams::apply("user").force();
     api.patch(text("/metadata/name"), &parameters, &Patch::Apply(document)).await.unwrap();
 }
+
+/// ESO's kind of store, in what the tests need of it.
+pub(crate) async fn store_crd(client: &Client) {
+    let schema = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
+    let crd = json!({
+        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+        "metadata": {"name": "secretstores.external-secrets.io"},
+        "spec": {"group": "external-secrets.io", "scope": "Namespaced",
+            "names": {"kind": "SecretStore", "plural": "secretstores", "singular": "secretstore"},
+            "versions": [{"name": "v1", "served": true, "storage": true,
+                "schema": {"openAPIV3Schema": schema}}]}});
+    apply_cluster_wide(client, &crd).await;
+    // A server answers 404 for a kind that it does not know, too.
+    let is_served = || async {
+        let known = client.list_api_group_resources("external-secrets.io/v1").await;
+        known.is_ok_and(|known| known.resources.iter().any(|it| it.name == "secretstores"))
+    };
+    assert!(eventually(20.0, is_served).await);
+}

@@ -18,7 +18,7 @@ use rolecall_engine::session::Credentials;
 use secrecy::SecretString;
 use serde_json::json;
 
-use crate::objects::{delete, eventually, make_namespace};
+use crate::objects::{delete, eventually, make_namespace, store_crd};
 use crate::place::{Place, role_arn};
 
 const ROLE: &str = "STSAssumeRoleToken";
@@ -306,25 +306,6 @@ async fn what_is_out_of_scope_is_never_written() {
     let metrics = crate::bed::get(place.controller.metrics, "/metrics").await.unwrap();
     assert!(metrics.contains("rolecall_externalsecrets_out_of_scope 3"), "{metrics}");
     make_namespace(client, "beside-done").await;
-}
-
-/// ESO's kind of store, in what the tests need of it.
-async fn store_crd(client: &kube::Client) {
-    let schema = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
-    let crd = json!({
-        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
-        "metadata": {"name": "secretstores.external-secrets.io"},
-        "spec": {"group": "external-secrets.io", "scope": "Namespaced",
-            "names": {"kind": "SecretStore", "plural": "secretstores", "singular": "secretstore"},
-            "versions": [{"name": "v1", "served": true, "storage": true,
-                "schema": {"openAPIV3Schema": schema}}]}});
-    crate::objects::apply_cluster_wide(client, &crd).await;
-    // A server answers 404 for a kind that it does not know, too.
-    let is_served = || async {
-        let known = client.list_api_group_resources("external-secrets.io/v1").await;
-        known.is_ok_and(|known| known.resources.iter().any(|it| it.name == "secretstores"))
-    };
-    assert!(eventually(20.0, is_served).await);
 }
 
 /// Two that want one target at the same moment: one has it, the other says so and takes over.

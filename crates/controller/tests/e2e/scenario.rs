@@ -9,10 +9,10 @@ use rolecall_emulator::{Emulator, IssuedSecrets};
 use serde_json::{Value, json};
 
 use crate::bed::{BASE_KEY, Bed, Controller, SECOND_KEY};
-use crate::objects::{self, apply, create, delete, list, make_namespace, patch, ready};
+use crate::objects::{self, apply, create, delete, list, make_namespace, patch, ready, store_crd};
 
 /// What is there at one `observe`.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Observation {
     pub(crate) at: String,
     /// By name, or `NAMESPACE/NAME` in a second namespace.
@@ -24,6 +24,8 @@ pub(crate) struct Observation {
     pub(crate) calls: usize,
     /// What the API server refused since the observation before.
     pub(crate) notes: Vec<String>,
+    /// What is told as metrics, where these are looked at and nothing else.
+    pub(crate) metrics: Option<String>,
 }
 
 /// A scenario that runs.
@@ -60,12 +62,17 @@ pub(crate) async fn run(
     }
     roles.sort();
     roles.dedup();
+    if text.contains("\"SecretStore\"") {
+        store_crd(&bed.client).await;
+    }
+    let flags = scenario["flags"].as_array().into_iter().flatten();
+    let flags: Vec<&str> = flags.filter_map(Value::as_str).collect();
     let divisor = if text.contains("lapse") { 360 } else { 1 };
     let emulator = bed.emulator(&roles, divisor).await;
     let mut controllers = Vec::new();
     for namespace in &namespaces {
         make_namespace(&bed.client, namespace).await;
-        controllers.push(bed.controller(namespace, &emulator, &[]).await);
+        controllers.push(bed.controller(namespace, &emulator, &flags).await);
     }
     let mut running = Scenario {
         bed,
@@ -115,7 +122,7 @@ impl Scenario<'_> {
             "mood" => self.mood(what),
             "restart" => self.restart(what).await,
             "observe" => self.observe(what.as_str().unwrap()).await,
-            "metrics" => {}
+            "metrics" => self.metrics(what.as_str().unwrap()).await,
             other => panic!("no step {other}"),
         }
     }
@@ -247,6 +254,18 @@ impl Scenario<'_> {
         }
     }
 
+    async fn metrics(&mut self, at: &str) {
+        let mut observation = Observation { at: at.to_owned(), ..Observation::default() };
+        for _ in 0..16 {
+            observation.metrics = Some(self.controllers[0].metrics_text().await);
+            if (self.is_settled)(&observation) {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+        self.observations.push(observation);
+    }
+
     /// The garbage collector takes its time, and a repair waits for the one before.
     async fn observe(&mut self, at: &str) {
         let mut observation = self.look(at).await;
@@ -299,6 +318,7 @@ impl Scenario<'_> {
             events,
             calls: calls - self.seen_calls,
             notes: std::mem::take(&mut self.notes),
+            metrics: None,
         };
         self.seen_calls = calls;
         observation

@@ -27,10 +27,18 @@
 {{- if and $v.scopedRBAC (not (include "rolecall.watched" .)) -}}
 {{- $found = append $found "scopedRBAC needs a namespace: set scopedNamespaces" -}}
 {{- end -}}
-{{- $owned := dict "ambient-identity" "ambientIdentity" "enable-leader-election" "leaderElect" "leader-election-id" "leaderElectionID" "leader-election-namespace" "namespaceOverride" "live-addr" "livenessProbe.spec.port" "metrics-addr" "metrics.listen.port" "namespace" "scopedNamespaces" -}}
+{{- $owned := dict
+  "ambient-identity" "ambientIdentity"
+  "enable-leader-election" "leaderElect"
+  "leader-election-id" "leaderElectionID"
+  "leader-election-namespace" "namespaceOverride"
+  "live-addr" "livenessProbe.spec.port"
+  "metrics-addr" "metrics.listen.port"
+  "namespace" "scopedNamespaces"
+-}}
 {{- range $flag, $value := $owned -}}
 {{- if hasKey $v.extraArgs $flag -}}
-{{- $found = append $found (printf "extraArgs.%s: set %s, which more than the flag follows" $flag $value) -}}
+{{- $found = append $found (printf "extraArgs.%s: more than the flag depends on it, so set %s instead" $flag $value) -}}
 {{- end -}}
 {{- end -}}
 {{- $seen := list -}}
@@ -42,7 +50,8 @@
 {{- end -}}
 {{- $seen = append $seen $namespace -}}
 {{- end -}}
-{{- if and $v.createOperator $v.serviceMonitor.enabled (eq $v.serviceMonitor.renderMode "failIfMissing") (not (include "rolecall.hasServiceMonitor" .)) -}}
+{{- $mustServe := and $v.createOperator $v.serviceMonitor.enabled (eq $v.serviceMonitor.renderMode "failIfMissing") -}}
+{{- if and $mustServe (not (include "rolecall.hasServiceMonitor" .)) -}}
 {{- $found = append $found "serviceMonitor.renderMode is failIfMissing, and the cluster serves no monitoring.coreos.com/v1" -}}
 {{- end -}}
 {{- if $found -}}

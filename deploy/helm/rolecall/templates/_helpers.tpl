@@ -74,7 +74,10 @@ app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- if and .Values.crds.createClusterGenerator (dig "create" "ClusterGenerator" true .Values.crds) }}yes{{ end -}}
 {{- end -}}
 
-{{/* One rule of a NetworkPolicy, as a list of one: ports, protocols (TCP), and peers or cidrs on one side; none is anybody. */}}
+{{/*
+One rule of a NetworkPolicy, as a list of one: ports, protocols (TCP where none is named), and peers or cidrs on a side,
+which is "from" or "to". Without either it is anybody.
+*/}}
 {{- define "rolecall.allow" -}}
 {{- $ports := list -}}
 {{- range $protocol := .protocols | default (list "TCP") -}}

@@ -1,11 +1,22 @@
 {{/* The flags as a YAML list, in the order of their names. extraArgs come last and win. */}}
 {{- define "rolecall.args" -}}
 {{- $v := .Values -}}
-{{- $args := dict "ambient-identity" $v.ambientIdentity "enable-leader-election" $v.leaderElect "loglevel" $v.log.level -}}
-{{- $_ := set $args "metrics-addr" (printf ":%d" (int $v.metrics.listen.port)) -}}
 {{- $live := $v.livenessProbe.spec.address | default "" -}}
-{{- $_ := set $args "live-addr" (printf "%s:%d" (contains ":" $live | ternary (printf "[%s]" $live) $live) (int $v.livenessProbe.spec.port)) -}}
-{{- $said := dict "namespace" (include "rolecall.watched" .) "controller-class" $v.controllerClass "store-requeue-interval" $v.storeRequeueInterval "alarm-margin" $v.alarmMargin -}}
+{{- $live = contains ":" $live | ternary (printf "[%s]" $live) $live -}}
+{{- $args := dict
+  "ambient-identity" $v.ambientIdentity
+  "enable-leader-election" $v.leaderElect
+  "live-addr" (printf "%s:%d" $live (int $v.livenessProbe.spec.port))
+  "loglevel" $v.log.level
+  "metrics-addr" (printf ":%d" (int $v.metrics.listen.port))
+-}}
+{{- /* Where a value is empty, the controller's own default stands. */ -}}
+{{- $said := dict
+  "alarm-margin" $v.alarmMargin
+  "controller-class" $v.controllerClass
+  "namespace" (include "rolecall.watched" .)
+  "store-requeue-interval" $v.storeRequeueInterval
+-}}
 {{- if $v.leaderElect -}}
 {{- $_ := set $args "leader-election-id" (include "rolecall.leaseID" .) -}}
 {{- $_ := set $said "leader-election-lease-duration" $v.leaderElectionLeaseDuration -}}
@@ -16,14 +27,20 @@
 {{- range $flag, $is := dict "copy-metadata" $v.copyMetadata "metrics-per-object" $v.metricsPerObject -}}
 {{- if not $is }}{{ $_ := set $args $flag false }}{{ end -}}
 {{- end -}}
-{{- range $flag, $is := dict "allow-http" $v.allowHttp "enable-extended-metric-labels" $v.extendedMetricLabels "observe" $v.observe -}}
+{{- $switches := dict
+  "allow-http" $v.allowHttp
+  "enable-extended-metric-labels" $v.extendedMetricLabels
+  "observe" $v.observe
+-}}
+{{- range $flag, $is := $switches -}}
 {{- if $is }}{{ $_ := set $args $flag nil }}{{ end -}}
 {{- end -}}
 {{- range $flag, $value := $v.extraArgs }}{{ $_ := set $args $flag $value }}{{ end -}}
 {{- $words := list -}}
 {{- range $flag, $value := $args -}}
 {{- $isBare := or (kindIs "invalid" $value) (eq (toString $value) "") -}}
-{{- $words = append $words ($isBare | ternary (printf "--%s" $flag) (printf "--%s=%s" $flag (include "rolecall.word" $value))) -}}
+{{- $whole := printf "--%s=%s" $flag (include "rolecall.word" $value) -}}
+{{- $words = append $words ($isBare | ternary (printf "--%s" $flag) $whole) -}}
 {{- end -}}
 {{- toYaml $words -}}
 {{- end -}}
@@ -34,6 +51,8 @@ server-side apply refuses the same name twice.
 */}}
 {{- define "rolecall.env" -}}
 {{- $aws := .Values.aws -}}
+{{- $bundle := "" -}}
+{{- if .Values.caBundle.configMapName }}{{ $bundle = printf "/etc/rolecall/ca/%s" .Values.caBundle.key }}{{ end -}}
 {{- $said := list
   (list "AWS_REGION" $aws.region)
   (list "AWS_STS_ENDPOINT" $aws.stsEndpoint)
@@ -41,7 +60,7 @@ server-side apply refuses the same name twice.
   (list "AWS_ECR_PUBLIC_ENDPOINT" $aws.ecrPublicEndpoint)
   (list "AWS_USE_FIPS_ENDPOINT" (ternary "true" "" $aws.useFIPS))
   (list "AWS_USE_DUALSTACK_ENDPOINT" (ternary "true" "" $aws.useDualStack))
-  (list "AWS_CA_BUNDLE" (ternary (printf "/etc/rolecall/ca/%s" .Values.caBundle.key) "" (not (empty .Values.caBundle.configMapName))))
+  (list "AWS_CA_BUNDLE" $bundle)
   (list "HTTPS_PROXY" .Values.proxy.https)
   (list "NO_PROXY" .Values.proxy.noProxy)
 -}}
@@ -49,7 +68,8 @@ server-side apply refuses the same name twice.
 {{- range .Values.extraEnv }}{{ $_ := set $named .name true }}{{ end -}}
 {{- $env := list -}}
 {{- if not (hasKey $named "POD_NAMESPACE") -}}
-{{- $env = append $env (dict "name" "POD_NAMESPACE" "valueFrom" (dict "fieldRef" (dict "fieldPath" "metadata.namespace"))) -}}
+{{- $field := dict "fieldRef" (dict "fieldPath" "metadata.namespace") -}}
+{{- $env = append $env (dict "name" "POD_NAMESPACE" "valueFrom" $field) -}}
 {{- end -}}
 {{- range $said -}}
 {{- if and (last .) (not (hasKey $named (first .))) -}}
@@ -62,10 +82,11 @@ server-side apply refuses the same name twice.
 {{/* A security context without ESO's switch, and on OpenShift without what its constraints choose. */}}
 {{- define "rolecall.securityContext" -}}
 {{- $adapt := dig "compatibility" "openshift" "adaptSecurityContext" "auto" .root.Values.global -}}
-{{- $isOpenShift := or (eq $adapt "force") (and (eq $adapt "auto") (.root.Capabilities.APIVersions.Has "security.openshift.io/v1")) -}}
+{{- $isServed := .root.Capabilities.APIVersions.Has "security.openshift.io/v1" -}}
+{{- $isOpenShift := or (eq $adapt "force") (and (eq $adapt "auto") $isServed) -}}
 {{- $left := omit .context "enabled" -}}
 {{- if $isOpenShift }}{{ $left = omit $left "runAsUser" "runAsGroup" "fsGroup" }}{{ end -}}
-{{- if and (ne false .context.enabled) $left }}{{ toYaml $left }}{{ end -}}
+{{- if and $left (ne "false" (get .context "enabled" | toString)) }}{{ toYaml $left }}{{ end -}}
 {{- end -}}
 
 {{/* The spec of the pod; podSpecExtra is put over it by the Deployment. */}}

@@ -20,7 +20,13 @@ What the controller may do, for the ClusterRole and for the Role of each scoped 
   resources: [secretstores{{ if .isCluster }}, clustersecretstores{{ end }}]
   verbs: [get]
 - apiGroups: [generators.external-secrets.io]
-  resources: [stsassumeroletokens, stssessiontokens, ecrauthorizationtokens{{ if .isCluster }}, clustergenerators{{ end }}]
+  resources:
+  - stsassumeroletokens
+  - stssessiontokens
+  - ecrauthorizationtokens
+  {{- if .isCluster }}
+  - clustergenerators
+  {{- end }}
   verbs: [list, watch]
 - apiGroups: [""]
   resources: [secrets]
@@ -57,7 +63,11 @@ What the controller may do, for the ClusterRole and for the Role of each scoped 
 {{- define "rolecall.tokens" -}}
 {{- $tokens := dict -}}
 {{- range .Values.tokenNamespaces -}}
-{{- if kindIs "string" . }}{{ $_ := set $tokens . list }}{{ else }}{{ $_ := set $tokens .namespace (.serviceAccounts | default list) }}{{ end -}}
+{{- if kindIs "string" . -}}
+{{- $_ := set $tokens . list -}}
+{{- else -}}
+{{- $_ := set $tokens .namespace .serviceAccounts -}}
+{{- end -}}
 {{- end -}}
 {{- toYaml $tokens -}}
 {{- end -}}
