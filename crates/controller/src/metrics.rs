@@ -96,6 +96,13 @@ impl Metrics {
         )?;
         registry.register(Box::new(durations.clone()))?;
         let reconcile_seconds = pass_seconds(&registry)?;
+        let reconcile_errors = counter(
+            "controller_runtime_reconcile_errors_total",
+            "Passes that failed",
+            &["controller"],
+        )?;
+        // Told from the start, as 0: an alert on its growth needs a first value.
+        reconcile_errors.with_label_values(&[CONTROLLER]).inc_by(0);
         Ok(Self {
             sync_calls: counter("externalsecret_sync_calls_total", "Passes", &object)?,
             sync_errors: counter("externalsecret_sync_calls_error", "Passes that failed", &object)?,
@@ -109,11 +116,7 @@ impl Metrics {
                 "Passes, by their result",
                 &["controller", "result"],
             )?,
-            reconcile_errors: counter(
-                "controller_runtime_reconcile_errors_total",
-                "Passes that failed",
-                &["controller"],
-            )?,
+            reconcile_errors,
             sts_calls: counter(
                 "rolecall_sts_calls_total",
                 "Calls of AWS, by operation, region and what came of them",
@@ -230,7 +233,7 @@ impl Metrics {
 
 impl Timer<'_> {
     /// The pass is over.
-    pub fn ends(self, failed: Option<Reason>) {
+    pub fn ends(self, has_failed: bool) {
         let Self { metrics, labels, began } = self;
         let took = began.elapsed();
         let labels: Vec<&str> = labels.iter().map(String::as_str).collect();
@@ -238,9 +241,9 @@ impl Timer<'_> {
         metrics.sync_calls.with_label_values(&labels).inc();
         metrics.durations.with_label_values(&labels).set(took.as_secs_f64() * 1e9);
         metrics.reconcile_seconds.with_label_values(&[CONTROLLER]).observe(took.as_secs_f64());
-        let result = if failed.is_some() { "error" } else { "success" };
+        let result = if has_failed { "error" } else { "success" };
         metrics.reconciles.with_label_values(&[CONTROLLER, result]).inc();
-        if failed.is_some() {
+        if has_failed {
             metrics.sync_errors.with_label_values(&labels).inc();
             metrics.reconcile_errors.with_label_values(&[CONTROLLER]).inc();
         }

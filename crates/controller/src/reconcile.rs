@@ -127,8 +127,7 @@ impl Reconciler {
         }
         let timer = self.metrics.pass_begins(&run.key, run.object.metadata.labels.as_ref());
         let action = run.run().await;
-        let failed = run.seen.pass.failure.as_ref().map(|it| it.failure.reason);
-        timer.ends(failed);
+        timer.ends(run.seen.is_failing());
         if self.is_there(&run.key, &run.seen.object.uid) {
             let is_foreign = matches!(run.seen.wanted, Wanted::Mixed);
             self.metrics.out_of_scope(&run.key, is_foreign);

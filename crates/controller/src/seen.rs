@@ -347,6 +347,14 @@ impl Seen {
         format!("{} {plan} {target}", self.object.version)
     }
 
+    /// Whether the pass could not do what the object asks for.
+    pub fn is_failing(&self) -> bool {
+        self.pass.failure.is_some()
+            || matches!(self.inputs, Inputs::Failed(_))
+            || matches!(self.target, Target::Unreadable(_))
+            || matches!(self.wanted, Wanted::Invalid { .. })
+    }
+
     /// The seed of the object's jitter.
     pub fn seed(&self, entry: usize) -> Seed<'_> {
         Seed { uid: &self.object.uid, entry }

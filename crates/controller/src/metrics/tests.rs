@@ -15,7 +15,7 @@ use crate::state::{State, States};
 fn every_metric_is_documented_and_every_documented_one_is_there() {
     let metrics = Metrics::new(Labelled { per_object: true, extended: false }).unwrap();
     let key = Key::new("team-a", "reader");
-    metrics.pass_begins(&key, None).ends(Some(Reason::Throttled));
+    metrics.pass_begins(&key, None).ends(true);
     metrics.failed(Reason::Throttled);
     let role = RoleArn::parse("arn:aws:iam::111122223333:role/reader", Dialect::Aws).unwrap();
     let request = RoleRequest::new(role, SessionName::made_from("team-a.reader"));
@@ -61,7 +61,7 @@ fn a_replica_that_stands_by_tells_of_no_object() {
     let metrics = Metrics::new(Labelled { per_object: true, extended: true }).unwrap();
     let key = Key::new("team-a", "reader");
     let labels = BTreeMap::from([("app.kubernetes.io/name".to_owned(), "shop".to_owned())]);
-    metrics.pass_begins(&key, Some(&labels)).ends(Some(Reason::Throttled));
+    metrics.pass_begins(&key, Some(&labels)).ends(true);
     let states = States::default();
     states.put(&key, State::default());
     let seen = |is_held| Scrape {
