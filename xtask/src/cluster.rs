@@ -184,7 +184,7 @@ pub(crate) fn start_controller(
     let kept = |name: &str| name.starts_with("AWS_ENDPOINT_URL") || name.ends_with("REGION");
     let variables = emulator.environment.iter().filter(|(name, _)| kept(name));
     command.env_clear().envs(variables.map(|(name, value)| (name, value)));
-    command.env("KUBECONFIG", kubeconfig).env("HOME", folder);
+    command.env("KUBECONFIG", kubeconfig).env("HOME", folder).env("POD_NAMESPACE", "rolecall");
     command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
     command.spawn().context("cannot start the controller")
 }

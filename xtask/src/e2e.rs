@@ -7,36 +7,66 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-use crate::cluster::{
-    controller_kubeconfig, install, install_role, start_controller, start_emulator,
-};
+use crate::cluster::{controller_kubeconfig, start_controller, start_emulator};
+use crate::helm::Helm;
 use crate::plane::{Plane, free_port};
 use crate::tools::{cargo, root, run, say, target};
 
-/// Starts a control plane, and runs the tests of the controller on it.
+/// Starts control planes with the chart installed, and runs the tests of the controller on them: once
+/// with the `ClusterRole`, once with a Role in each namespace.
 pub(crate) fn e2e(filter: Option<&str>) -> Result<()> {
     run(&mut cargo(&["build", "--locked", "--package", "rolecall-controller"]))?;
     let controller = target()?.join("debug").join("rolecall-controller");
     let folder = target()?.join("e2e");
     // What an earlier run left would be in the way.
     std::fs::remove_dir_all(&folder).ok();
+    let helm = Helm::get()?;
     let mut plane = Plane::start(&folder)?;
-    install(&mut plane, &controller)?;
-    controller_kubeconfig(&plane)?;
+    helm.install(&plane, &[])?;
+    prepare(&mut plane)?;
     let mut stock = Plane::start(&folder.join("stock"))?;
-    install_role(&stock)?;
+    helm.install(&stock, &["--set=installCRDs=false"])?;
     stock.start_controller_manager()?;
     controller_kubeconfig(&stock)?;
-    let words = ["test", "--locked", "--package", "rolecall-controller", "--test", "e2e"];
-    let mut tests = cargo(&words);
-    tests.env("ROLECALL_E2E_STOCK", &stock.folder);
-    tests.env("ROLECALL_E2E_FOLDER", &folder).env("ROLECALL_E2E_CONTROLLER", &controller);
-    run(tests.args(["--", "--nocapture"]).args(filter))?;
-    if filter.is_some() {
-        return Ok(());
+    let mut tests = tests(&controller, &plane);
+    run(tests.env("ROLECALL_E2E_STOCK", &stock.folder).args(filter))?;
+    drop(stock);
+    if filter.is_none() {
+        guide(&plane, &controller)?;
+        permissions(&plane, "clusterrole")?;
     }
-    guide(&plane, &controller)?;
-    permissions(&plane)
+    drop(plane);
+    say("the same with a Role in each namespace, and no ClusterRole");
+    let mut scoped = Plane::start(&folder.join("scoped"))?;
+    helm.install(&scoped, &["--set=scopedNamespaces={rolecall}"])?;
+    prepare(&mut scoped)?;
+    let role = scoped.folder.join("role.yaml");
+    std::fs::write(&role, helm.scoped_role(PLACEHOLDER)?)?;
+    run(self::tests(&controller, &scoped).env("ROLECALL_E2E_ROLE", role).args(filter))?;
+    if filter.is_none() {
+        permissions(&scoped, "role")?;
+    }
+    drop(scoped);
+    let mut releases = Plane::start(&folder.join("releases"))?;
+    releases.start_controller_manager()?;
+    helm.judge_chart(&releases)?;
+    helm.judge_release(&releases)
+}
+
+/// Waits for the CRDs, and starts what looks for them.
+fn prepare(plane: &mut Plane) -> Result<()> {
+    plane.ask(&["wait", "--for=condition=Established", "crds", "--all"])?;
+    plane.start_controller_manager()?;
+    controller_kubeconfig(plane)?;
+    Ok(())
+}
+
+fn tests(controller: &Path, plane: &Plane) -> Command {
+    let mut tests =
+        cargo(&["test", "--locked", "--package", "rolecall-controller", "--test", "e2e"]);
+    tests.env("ROLECALL_E2E_FOLDER", &plane.folder).env("ROLECALL_E2E_CONTROLLER", controller);
+    tests.args(["--", "--nocapture"]);
+    tests
 }
 
 /// Runs every command of the guide to the cluster, but for [`SKIPPED`].
@@ -87,15 +117,19 @@ fn run_guide(plane: &Plane, programs: &Path) -> Result<()> {
 }
 
 /// What the controller did is what its role allows, and what that allows it did.
-fn permissions(plane: &Plane) -> Result<()> {
-    let role = plane.ask(&["get", "clusterrole", "rolecall-controller", "-o", "json"])?;
-    let role: Value = serde_json::from_str(&role).context("the role is no JSON")?;
+fn permissions(plane: &Plane, kind: &str) -> Result<()> {
+    let get = |kind: &str, name: &str| -> Result<Value> {
+        let text = plane.ask(&["get", kind, name, "--namespace=rolecall", "-o", "json"])?;
+        serde_json::from_str(&text).context("a role is no JSON")
+    };
+    let roles = [get(kind, "rolecall-controller")?, get("role", "rolecall-controller-lease")?];
     let texts = |value: &Value| -> Vec<String> {
         let items = value.as_array().into_iter().flatten();
         items.filter_map(Value::as_str).map(str::to_owned).collect()
     };
     let mut allowed = BTreeSet::new();
-    for rule in role.get("rules").and_then(Value::as_array).into_iter().flatten() {
+    let rules = roles.iter().filter_map(|role| role.get("rules")?.as_array()).flatten();
+    for rule in rules {
         for resource in texts(&rule["resources"]) {
             let verbs = texts(&rule["verbs"]).into_iter();
             allowed.extend(verbs.map(|verb| format!("{verb} {resource}")));
@@ -125,6 +159,8 @@ fn permissions(plane: &Plane) -> Result<()> {
     Ok(())
 }
 
+/// What the tests put their namespaces in the place of.
+const PLACEHOLDER: &str = "scoped-namespace";
 /// Allowed by the Roles of the tests, each in its namespace.
 const TOKENS: &str = "create serviceaccounts/token";
 /// Allowed, and not seen in a log as such: the API server asks for the first when an owner reference

@@ -5,6 +5,7 @@ use std::process::Command;
 use anyhow::Result;
 
 use crate::e2e;
+use crate::helm::{Helm, MANIFESTS};
 use crate::judge;
 use crate::tools::{cargo, cargo_tool, root, run, say};
 
@@ -54,8 +55,9 @@ pub(crate) fn format() -> Result<()> {
     run(&mut cargo(&["fmt", "--all"]))
 }
 
-/// Writes `docs/reference/cli.md` and `docs/reference/controller.md`, the CRDs in `deploy/crds` and the
-/// schemas of the step in `deploy/relay`, by the tests that otherwise compare them.
+/// Writes `docs/reference/cli.md` and `docs/reference/controller.md`, the CRDs in `deploy/crds` and in the
+/// chart, and the schemas of the step in `deploy/relay`, by the tests that otherwise compare them; then
+/// the manifests, of the chart.
 pub(crate) fn generate() -> Result<()> {
     let arguments = ["test", "--locked", "--package", "rolecall", "--bin", "rolecall"];
     let mut write = cargo(&arguments);
@@ -64,7 +66,10 @@ pub(crate) fn generate() -> Result<()> {
     let arguments = ["test", "--locked", "--package", "rolecall-controller"];
     let mut write = cargo(&arguments);
     write.args(["--test", "schema", "--test", "reference"]);
-    run(write.env("ROLECALL_GEN", "1"))
+    run(write.env("ROLECALL_GEN", "1"))?;
+    // After the CRDs, which are a file of the chart.
+    std::fs::write(root().join(MANIFESTS), Helm::get()?.manifests()?)?;
+    Ok(())
 }
 
 fn lane(name: &str, work: impl FnOnce() -> Result<()>) -> Result<()> {

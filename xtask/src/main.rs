@@ -6,6 +6,7 @@ mod cluster;
 mod e2e;
 mod fuzz;
 mod go;
+mod helm;
 mod judge;
 mod lanes;
 mod plane;

@@ -56,7 +56,7 @@ What the controller may do, for the ClusterRole and for the Role of each scoped 
 - apiGroups: [coordination.k8s.io]
   resources: [leases]
   resourceNames: [{{ include "rolecall.leaseID" . | quote }}]
-  verbs: [get, update, patch]
+  verbs: [get, update]
 {{- end -}}
 
 {{/* tokenNamespaces as a map: namespace → names of service accounts, or none for all of them. */}}
