@@ -1,0 +1,175 @@
+//! What Prometheus sees of a day: the product's own `/metrics`, scraped once a minute.
+//!
+//! A series that a scrape does not bring is marked as stale, as Prometheus does. Of a replica that a
+//! failover leaves behind nothing is marked: what it told last is then seen for five minutes more,
+//! beside what the new leader tells.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use rolecall_controller::failure::Reason;
+use rolecall_controller::metrics::Metrics;
+use rolecall_controller::state::{State, States};
+use rolecall_engine::arn::{Dialect, RoleArn};
+use rolecall_engine::error::Class;
+use rolecall_engine::plan::{Plan, SourceSpec};
+use rolecall_engine::region::Region;
+use rolecall_engine::request::{RoleRequest, SessionName};
+
+use crate::course::minute;
+use crate::day::Object;
+
+/// Every series of a day.
+pub(crate) struct Scrapes {
+    metrics: Metrics,
+    plan: Plan,
+    leader: Replica,
+    standby: Option<Replica>,
+    series: BTreeMap<String, Vec<String>>,
+}
+
+/// A process that is scraped.
+struct Replica {
+    name: &'static str,
+    /// What it told at the last scrape.
+    told: BTreeSet<String>,
+}
+
+impl Scrapes {
+    pub(crate) fn new() -> Result<Self, String> {
+        let arn = "arn:aws:iam::111122223333:role/reader";
+        let role = RoleArn::parse(arn, Dialect::Aws).map_err(|it| it.to_string())?;
+        let request = RoleRequest::new(role, SessionName::made_from("team-a.reader"));
+        let region = Region::parse("eu-west-1").map_err(|it| it.to_string())?;
+        Ok(Self {
+            metrics: metrics()?,
+            plan: Plan::assume_role(region, SourceSpec::Environment, Vec::new(), request),
+            leader: Replica::new("rolecall-0"),
+            standby: Some(Replica::new("rolecall-1")),
+            series: BTreeMap::new(),
+        })
+    }
+
+    /// A call of AWS was made.
+    pub(crate) fn called(&self, refusal: Option<Reason>) {
+        let class = refusal.map(|reason| match reason {
+            Reason::Throttled => Class::Throttled,
+            Reason::AccessDenied => Class::Denied,
+            _ => Class::Unavailable,
+        });
+        self.metrics.called(&self.plan, class);
+        if let Some(reason) = refusal {
+            self.metrics.failed(reason);
+        }
+    }
+
+    /// A pass is over.
+    pub(crate) fn passed(&self, object: &Object, wakes: Option<Timestamp>) {
+        let failed = object.seen.pass.failure.as_ref().map(|it| it.failure.reason);
+        self.metrics.pass_begins(&object.key).ends(failed);
+        self.metrics.wakes_at(&object.key, wakes);
+    }
+
+    /// A process begins, with counters at 0; after a failover it is the one that stood by.
+    pub(crate) fn restart(&mut self, is_failover: bool) -> Result<(), String> {
+        self.metrics = metrics()?;
+        if let Some(standby) = self.standby.take_if(|_| is_failover) {
+            self.leader = standby;
+        }
+        Ok(())
+    }
+
+    /// Scrapes every replica.
+    pub(crate) fn scrape(&mut self, time: Timestamp, objects: &[Object]) -> Result<(), String> {
+        let states = States::default();
+        for object in objects {
+            let past = object.seen.past.clone();
+            states.put(&object.key, State { past, ..State::default() });
+        }
+        let text = self.metrics.text(&states, 0, time).map_err(|it| it.to_string())?;
+        let samples = text.lines().filter(|line| !line.starts_with('#'));
+        let samples = samples.filter_map(|line| line.rsplit_once(' '));
+        let samples: Vec<_> = samples.chain([(LEADER, "1")]).collect();
+        self.leader.tell(&samples, time, &mut self.series);
+        self.scrape_standby(time);
+        Ok(())
+    }
+
+    /// The leader does not answer.
+    pub(crate) fn miss(&mut self, time: Timestamp, is_failover: bool) {
+        if !is_failover {
+            self.leader.tell(&[], time, &mut self.series);
+        }
+        self.scrape_standby(time);
+    }
+
+    fn scrape_standby(&mut self, time: Timestamp) {
+        if let Some(standby) = &mut self.standby {
+            standby.tell(&[(LEADER, "0")], time, &mut self.series);
+        }
+    }
+
+    /// The series in promtool's notation, in which `3x4` is five times 3.
+    pub(crate) fn notation(&self) -> impl Iterator<Item = (&str, String)> {
+        self.series.iter().map(|(name, values)| {
+            let runs = values.chunk_by(|one, other| one == other && one != STALE);
+            let runs = runs.map(|run| match run {
+                [] => String::new(),
+                [value] => value.clone(),
+                [value, ..] if value == MISSING => format!("{value}x{}", run.len()),
+                [value, ..] => format!("{value}x{}", run.len() - 1),
+            });
+            (name.as_str(), runs.collect::<Vec<_>>().join(" "))
+        })
+    }
+}
+
+impl Replica {
+    fn new(name: &'static str) -> Self {
+        Self { name, told: BTreeSet::new() }
+    }
+
+    fn tell(
+        &mut self,
+        samples: &[(&str, &str)],
+        time: Timestamp,
+        series: &mut BTreeMap<String, Vec<String>>,
+    ) {
+        let place = usize::try_from(minute(time)).unwrap_or_default();
+        let mut put = |name: &str, value: &str| {
+            let values = series.entry(name.to_owned()).or_default();
+            values.resize(place, MISSING.to_owned());
+            values.push(value.to_owned());
+        };
+        let told: BTreeSet<String> = samples.iter().map(|(name, _)| self.labelled(name)).collect();
+        for name in self.told.difference(&told) {
+            put(name, STALE);
+        }
+        for (name, value) in samples {
+            put(&self.labelled(name), value);
+        }
+        self.told = told;
+    }
+
+    /// A series with the labels of its target; what it says of its namespace itself is honoured.
+    fn labelled(&self, series: &str) -> String {
+        let (name, labels) = series.split_once('{').unwrap_or((series, ""));
+        let mut all = format!("instance=\"{}\",job=\"rolecall-controller\"", self.name);
+        if !labels.contains("namespace=") {
+            all.push_str(",namespace=\"rolecall\"");
+        }
+        match labels.trim_end_matches('}') {
+            "" => format!("{name}{{{all}}}"),
+            labels => format!("{name}{{{labels},{all}}}"),
+        }
+    }
+}
+
+fn metrics() -> Result<Metrics, String> {
+    Metrics::new(true).map_err(|it| it.to_string())
+}
+
+/// With leader election only, so that it is told beside.
+const LEADER: &str = "leader_election_master_status{name=\"rolecall-controller\"}";
+const STALE: &str = "stale";
+const MISSING: &str = "_";
