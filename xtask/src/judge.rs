@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 use anyhow::{Context, Result, bail};
 
 use crate::go;
+use crate::prometheus;
 use crate::step;
 use crate::tools::{cargo, python, root, run, say, target};
 
@@ -19,7 +20,8 @@ pub(crate) fn judge_all() -> Result<()> {
     judge_client(&program)?;
     judge_config_files()?;
     step::judge_step(&program)?;
-    go::judge_templates()
+    go::judge_templates()?;
+    prometheus::judge_alerts()
 }
 
 /// The image of the step; it takes root, and minutes.

@@ -10,6 +10,7 @@ mod helm;
 mod judge;
 mod lanes;
 mod plane;
+mod prometheus;
 mod step;
 mod tools;
 
@@ -32,8 +33,8 @@ enum Command {
     /// The gate of a landing: test, then formatting, lints, docs, dependencies, outside judges
     Ci,
     /// Programs that are not ours: the AWS CLI and boto3 against our emulator, our client against
-    /// ministack, our reading of config files against botocore, our templates against Go's, our step
-    /// with Relay's Python SDK, and the step's image (which takes root)
+    /// ministack, our reading of config files against botocore, our templates against Go's, our alerts
+    /// by promtool, our step with Relay's Python SDK, and the step's image (which takes root)
     Judge,
     /// The image of the Relay step, as an OCI archive: a static binary and CA certificates
     Dist,
