@@ -8,6 +8,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use crate::cluster::{controller_kubeconfig, start_controller, start_emulator};
+use crate::guides::{CLUSTER, OPERATE, judge_guides, run_page, shell};
 use crate::helm::Helm;
 use crate::plane::{Plane, free_port};
 use crate::tools::{cargo, root, run, say, target};
@@ -32,7 +33,7 @@ pub(crate) fn e2e(filter: Option<&str>) -> Result<()> {
     run(tests.env("ROLECALL_E2E_STOCK", &stock.folder).args(filter))?;
     drop(stock);
     if filter.is_none() {
-        guide(&plane, &controller)?;
+        guide(&plane, &helm, &controller)?;
         permissions(&plane, "clusterrole")?;
     }
     drop(plane);
@@ -50,7 +51,9 @@ pub(crate) fn e2e(filter: Option<&str>) -> Result<()> {
     let mut releases = Plane::start(&folder.join("releases"))?;
     releases.start_controller_manager()?;
     helm.judge_chart(&releases)?;
-    helm.judge_release(&releases)
+    helm.judge_release(&releases)?;
+    drop(releases);
+    judge_guides(&folder, &helm)
 }
 
 /// Waits for the CRDs, and starts what looks for them.
@@ -69,8 +72,8 @@ fn tests(controller: &Path, plane: &Plane) -> Command {
     tests
 }
 
-/// Runs every command of the guide to the cluster, but for [`SKIPPED`].
-fn guide(plane: &Plane, controller: &Path) -> Result<()> {
+/// Runs every command of the guides that need a controller that runs.
+fn guide(plane: &Plane, helm: &Helm, controller: &Path) -> Result<()> {
     run(&mut cargo(&["build", "--locked", "--package", "rolecall"]))?;
     let programs = target()?.join("debug");
     let world = root().join("examples/cluster/world.yaml");
@@ -80,40 +83,14 @@ fn guide(plane: &Plane, controller: &Path) -> Result<()> {
     let ports = [free_port()?, free_port()?];
     let mut running =
         start_controller(controller, &kubeconfig, &emulator, &plane.folder, ports, &flags)?;
-    let done = run_guide(plane, &programs);
+    let example = root().join("examples/cluster/reader.yaml");
+    plane.ask(&["apply", "-f", &example.display().to_string()])?;
+    let line = |line: &str| shell(plane, helm, line).unwrap_or_else(|_| Command::new("false"));
+    let done = run_page(&CLUSTER, line).and_then(|()| run_page(&OPERATE, line));
     // It may have ended by itself, which is as well.
     running.kill().ok();
     running.wait().ok();
     done
-}
-
-fn run_guide(plane: &Plane, programs: &Path) -> Result<()> {
-    let example = root().join("examples/cluster/reader.yaml");
-    plane.ask(&["apply", "-f", &example.display().to_string()])?;
-    let page = std::fs::read_to_string(root().join("docs/guides/cluster.md"))?;
-    let kubectl = plane.kubectl_path();
-    let tools = kubectl.parent().context("kubectl has no folder")?;
-    let path = format!("{}:{}:/usr/bin:/bin", tools.display(), programs.display());
-    let (mut count, mut block) = (0, None);
-    for line in page.lines().map(str::trim) {
-        match (line.strip_prefix("```"), block) {
-            (Some(kind), None) => block = Some(kind == "sh"),
-            (Some(_), Some(_)) => block = None,
-            (None, Some(true)) if !SKIPPED.iter().any(|(start, _)| line.starts_with(start)) => {
-                say(&format!("$ {line}"));
-                let mut shell = Command::new("sh");
-                shell.args(["-e", "-c", line]).current_dir(root()).env("PATH", &path);
-                run(shell.env("KUBECONFIG", plane.kubeconfig()).env("HOME", &plane.folder))?;
-                count += 1;
-            }
-            _ => {}
-        }
-    }
-    for (start, why) in SKIPPED {
-        say(&format!("not run: {start} ({why})"));
-    }
-    ensure!(count > 8, "the guide has {count} commands only");
-    Ok(())
 }
 
 /// What the controller did is what its role allows, and what that allows it did.
@@ -172,10 +149,6 @@ const UNUSED: [&str; 4] = [
     "get clustersecretstores",
     "patch events",
 ];
-/// Commands of the guide that are not run, and why.
-const SKIPPED: [(&str, &str); 1] =
-    [("kubectl rollout status", "no node of this cluster runs a pod")];
-
 /// The simulated day; and one without the margin, which it has to find.
 pub(crate) fn sim(seed: u64) -> Result<()> {
     let words = ["build", "--locked", "--package", "rolecall-controller", "--example", "sim"];

@@ -28,6 +28,11 @@ impl Helm {
         Ok(Self(tool))
     }
 
+    /// The folder that it is in.
+    pub(crate) fn folder(&self) -> &Path {
+        self.0.parent().unwrap_or(&self.0)
+    }
+
     /// `helm` for a cluster, with nothing of this machine's own settings.
     fn on(&self, plane: &Plane, words: &[&str]) -> Command {
         let mut command = self.alone(words);

@@ -7,7 +7,9 @@ use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
+use crate::dist;
 use crate::go;
+use crate::image;
 use crate::prometheus;
 use crate::step;
 use crate::tools::{cargo, python, root, run, say, target};
@@ -24,9 +26,12 @@ pub(crate) fn judge_all() -> Result<()> {
     prometheus::judge_alerts()
 }
 
-/// The image of the step; it takes root, and minutes.
-pub(crate) fn judge_image() -> Result<()> {
-    step::judge_image(&target()?.join("debug").join("rolecall"))
+/// What is shipped, made twice, and both images; it takes root, and long.
+pub(crate) fn judge_shipped() -> Result<()> {
+    dist::judge_dist()?;
+    let programs = target()?.join("debug");
+    step::judge_image(&programs.join("rolecall"))?;
+    image::judge_controller(&programs)
 }
 
 /// The AWS CLI and boto3 against the built-in world.

@@ -3,12 +3,16 @@
 mod bench;
 mod bench_cluster;
 mod cluster;
+mod dist;
 mod e2e;
 mod fuzz;
 mod go;
+mod guides;
 mod helm;
+mod image;
 mod judge;
 mod lanes;
+mod oci;
 mod plane;
 mod prometheus;
 mod step;
@@ -34,9 +38,11 @@ enum Command {
     Ci,
     /// Programs that are not ours: the AWS CLI and boto3 against our emulator, our client against
     /// ministack, our reading of config files against botocore, our templates against Go's, our alerts
-    /// by promtool, our step with Relay's Python SDK, and the step's image (which takes root)
+    /// by promtool, our step with Relay's Python SDK; then what `dist` makes, made twice, and both images (which takes
+    /// root)
     Judge,
-    /// The image of the Relay step, as an OCI archive: a static binary and CA certificates
+    /// What there is to install: two static binaries, bills of materials, the images of the controller
+    /// and of the step as OCI archives, checksums
     Dist,
     /// The tests of the controller on a real API server, which is built when it is missing
     E2e {
@@ -108,8 +114,8 @@ fn main() -> ExitCode {
     let done = match Xtask::parse().command {
         Command::Test => lanes::test(),
         Command::Ci => lanes::ci(),
-        Command::Judge => judge::judge_all().and_then(|()| judge::judge_image()),
-        Command::Dist => step::dist(),
+        Command::Judge => judge::judge_all().and_then(|()| judge::judge_shipped()),
+        Command::Dist => dist::dist(),
         Command::E2e { filter } => e2e::e2e(filter.as_deref()),
         Command::Sim { seed } => e2e::sim(seed),
         Command::Cluster => cluster::cluster(),

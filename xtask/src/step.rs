@@ -1,111 +1,17 @@
 //! The step of a Relay workflow: its image, the judges of both, and its bench.
 
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use serde_json::json;
 
-use crate::bench::{compare, float};
+use crate::bench::compare;
+use crate::dist::STEP;
+use crate::image::Unpacked;
 use crate::judge::RunningEmulator;
 use crate::tools::{cargo, python, root, run, say, target};
-
-/// Builds the image of the step: a static binary and CA certificates, nothing else.
-pub(crate) fn dist() -> Result<()> {
-    let binary = static_binary()?;
-    let folder = target()?.join("dist").join("image");
-    std::fs::create_dir_all(&folder).context("cannot make the folder of the image")?;
-    let copy = |from: &Path, to: &str| {
-        let copied = std::fs::copy(from, folder.join(to));
-        copied.with_context(|| format!("cannot copy {}", from.display()))
-    };
-    let size = copy(&binary, "rolecall")?;
-    copy(Path::new(CERTIFICATES), "ca-certificates.crt")?;
-    copy(&root().join("deploy/relay/Dockerfile"), "Dockerfile")?;
-    buildah_is_there()?;
-    let archive = archive()?;
-    // Another archive of the same name would be added to.
-    std::fs::remove_file(&archive).ok();
-    run(buildah(&["bud", "--isolation", "chroot", "--quiet", "--tag", IMAGE]).arg(&folder))?;
-    run(&mut buildah(&["push", "--quiet", IMAGE, &format!("oci-archive:{}", archive.display())]))?;
-    let unpacked = unpacked_size()?;
-    let more = float(unpacked.saturating_sub(size)) / 1e6;
-    say(&format!(
-        "{}: binary {:.2} MB, image {:.2} MB unpacked ({more:.2} MB more)",
-        archive.display(),
-        float(size) / 1e6,
-        float(unpacked) / 1e6,
-    ));
-    ensure!(more <= 0.5, "the image has more than 0.5 MB beside the binary");
-    Ok(())
-}
-
-/// `-C target-feature=+crt-static` needs the target by name: what runs while building stays as it is.
-fn static_binary() -> Result<PathBuf> {
-    let mut build = cargo(&["build", "--profile", "dist", "--locked", "--package", "rolecall"]);
-    let folder = target()?.join("dist");
-    build.args(["--target", TRIPLE, "--target-dir"]).arg(&folder);
-    run(build.env("RUSTFLAGS", "-C target-feature=+crt-static"))?;
-    Ok(folder.join(TRIPLE).join("dist/rolecall"))
-}
-
-fn archive() -> Result<PathBuf> {
-    Ok(target()?.join("dist").join("rolecall-relay-step.tar"))
-}
-
-fn buildah(arguments: &[&str]) -> Command {
-    let mut command = Command::new("buildah");
-    command.args(["--storage-driver", "vfs"]).args(arguments);
-    command
-}
-
-/// Debian's package, installed where it is missing.
-fn buildah_is_there() -> Result<()> {
-    let found = Command::new("buildah").arg("--version").stdout(Stdio::null()).status();
-    if found.is_ok_and(|status| status.success()) {
-        return Ok(());
-    }
-    say("installing buildah");
-    let mut install = Command::new("apt-get");
-    install.args(["install", "--yes", "--quiet", "buildah"]).stdout(Stdio::null());
-    run(&mut install).context("the image is built by buildah: install it")
-}
-
-/// What a command prints.
-fn printed(command: &mut Command) -> Result<String> {
-    let output = command.stderr(Stdio::inherit()).output().context("cannot start a program")?;
-    ensure!(output.status.success(), "{command:?} failed");
-    Ok(String::from_utf8(output.stdout).context("it printed no text")?.trim().to_owned())
-}
-
-/// The image's root, mounted by a container that is never started.
-struct Mounted {
-    container: String,
-    root: PathBuf,
-}
-
-impl Mounted {
-    fn new() -> Result<Self> {
-        let container = printed(&mut buildah(&["from", "--pull-never", IMAGE]))?;
-        let root = printed(&mut buildah(&["mount", &container]))?;
-        Ok(Self { container, root: PathBuf::from(root) })
-    }
-}
-
-impl Drop for Mounted {
-    fn drop(&mut self) {
-        // What is left of it takes room, and no more.
-        buildah(&["rm", &self.container]).stdout(Stdio::null()).status().ok();
-    }
-}
-
-fn unpacked_size() -> Result<u64> {
-    let mounted = Mounted::new()?;
-    let files =
-        printed(Command::new("find").arg(&mounted.root).args(["-type", "f", "-printf", "%s\n"]))?;
-    files.lines().map(|line| line.parse::<u64>().context("find printed no size")).sum()
-}
 
 /// The step by itself, then Relay's own Python SDK, against one metadata API.
 pub(crate) fn judge_step(program: &Path) -> Result<()> {
@@ -116,13 +22,8 @@ pub(crate) fn judge_step(program: &Path) -> Result<()> {
 /// The image, from its unpacked root: read-only, nobody's user, nothing else of this machine.
 pub(crate) fn judge_image(program: &Path) -> Result<()> {
     say("the image of the step, from its unpacked root");
-    dist()?;
-    let mounted = Mounted::new()?;
-    let script = "mount --bind \"$0\" \"$0\" && mount -o remount,ro,bind \"$0\" && \
-                  exec chroot --userspec=65534:65534 \"$0\" /rolecall relay-step";
-    let root = mounted.root.to_string_lossy().into_owned();
-    let words = ["unshare", "--mount", "sh", "-c", script].map(str::to_owned);
-    judge_with(program, &words.into_iter().chain([root]).collect::<Vec<_>>())
+    let image = Unpacked::of(STEP)?;
+    judge_with(program, &image.words(&[]))
 }
 
 fn judge_with(program: &Path, step: &[String]) -> Result<()> {
@@ -228,8 +129,4 @@ impl Drop for Metadata {
 
 /// Relay's SDK for Python, and the SDK of AWS beside it.
 const PACKAGES: [&str; 2] = ["relay-sdk==0.3.1", "boto3==1.44.8"];
-const IMAGE: &str = "rolecall-relay-step";
-const TRIPLE: &str = "x86_64-unknown-linux-gnu";
-/// Debian's package ca-certificates.
-const CERTIFICATES: &str = "/etc/ssl/certs/ca-certificates.crt";
 const ROLE: &str = "arn:aws:iam::111122223333:role/deployer";
