@@ -117,7 +117,6 @@ fn from_eso(plane: &Plane, helm: &Helm) -> Result<()> {
     )?;
     run_on(plane, helm, &FROM_ESO, &chart.display().to_string())?;
     ensure!(uid()? == made, "the ExternalSecret was lost");
-    // The garbage collector looks for new kinds each half minute; what it would take is gone by then.
     let secret = ["get", "secret", "reader", "-n", "team-a", "-o", "jsonpath={.data.key}"];
     ensure!(plane.ask(&secret)? == "dmFsdWU=", "the Secret was lost");
     let crds = ["get", "crd", "stsassumeroletokens.generators.external-secrets.io", "-o", "name"];
@@ -169,7 +168,8 @@ apiVersion: apiextensions.k8s.io/v1
 kind: CustomResourceDefinition
 metadata:
   name: {{ $name }}
-  annotations: {{ toJson $.Values.crds.annotations }}
+  annotations:
+    {{- toYaml $.Values.crds.annotations | nindent 4 }}
 spec: {{ toJson $crd.spec }}
 {{- end }}
 {{- end }}

@@ -177,7 +177,7 @@ fn version_before(folder: &Path) -> Result<String> {
         let file = chart.join(name);
         Ok(std::fs::write(&file, edit(std::fs::read_to_string(&file)?))?)
     };
-    edit("Chart.yaml", &|text| text.replace("version: 0.", "version: 0.0."))?;
+    edit("Chart.yaml", &|text| text.replace("\nversion: ", "\nversion: 0.0.1-"))?;
     edit("files/crds.yaml", &|text| text.replace("renewalTime:", "renewalTimeOld:"))?;
     Ok(chart.display().to_string())
 }
