@@ -134,7 +134,7 @@ impl Day {
                     self.scrapes.scrape(time, &self.objects)?;
                 }
                 while let Some(time) = scrapes.next_if(|time| *time < stops.until()) {
-                    self.scrapes.miss(time, stops.is_failover);
+                    self.scrapes.miss(time, stops.is_failover)?;
                 }
                 self.scrapes.restart(stops.is_failover)?;
                 self.restart(stops.until());

@@ -6,9 +6,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rolecall_controller::failure::Reason;
-use rolecall_controller::metrics::Metrics;
+use rolecall_controller::metrics::{Labelled, Metrics, Scrape};
 use rolecall_controller::state::{State, States};
 use rolecall_engine::arn::{Dialect, RoleArn};
 use rolecall_engine::error::Class;
@@ -21,7 +21,6 @@ use crate::day::Object;
 
 /// Every series of a day.
 pub(crate) struct Scrapes {
-    metrics: Metrics,
     plan: Plan,
     leader: Replica,
     standby: Option<Replica>,
@@ -31,6 +30,7 @@ pub(crate) struct Scrapes {
 /// A process that is scraped.
 struct Replica {
     name: &'static str,
+    metrics: Metrics,
     /// What it told at the last scrape.
     told: BTreeSet<String>,
 }
@@ -42,10 +42,9 @@ impl Scrapes {
         let request = RoleRequest::new(role, SessionName::made_from("team-a.reader"));
         let region = Region::parse("eu-west-1").map_err(|it| it.to_string())?;
         Ok(Self {
-            metrics: metrics()?,
             plan: Plan::assume_role(region, SourceSpec::Environment, Vec::new(), request),
-            leader: Replica::new("rolecall-0"),
-            standby: Some(Replica::new("rolecall-1")),
+            leader: Replica::new("rolecall-0")?,
+            standby: Some(Replica::new("rolecall-1")?),
             series: BTreeMap::new(),
         })
     }
@@ -57,24 +56,23 @@ impl Scrapes {
             Reason::AccessDenied => Class::Denied,
             _ => Class::Unavailable,
         });
-        self.metrics.called(&self.plan, class);
+        self.leader.metrics.called(&self.plan, class);
         if let Some(reason) = refusal {
-            self.metrics.failed(reason);
+            self.leader.metrics.failed(reason);
         }
     }
 
     /// A pass is over.
     pub(crate) fn passed(&self, object: &Object, wakes: Option<Timestamp>) {
-        let failed = object.seen.pass.failure.as_ref().map(|it| it.failure.reason);
-        self.metrics.pass_begins(&object.key).ends(failed);
-        self.metrics.wakes_at(&object.key, wakes);
+        self.leader.metrics.pass_begins(&object.key, None).ends(object.seen.is_failing());
+        self.leader.metrics.wakes_at(&object.key, wakes);
     }
 
     /// A process begins, with counters at 0; after a failover it is the one that stood by.
     pub(crate) fn restart(&mut self, is_failover: bool) -> Result<(), String> {
-        self.metrics = metrics()?;
-        if let Some(standby) = self.standby.take_if(|_| is_failover) {
-            self.leader = standby;
+        match self.standby.take_if(|_| is_failover) {
+            Some(standby) => self.leader = standby,
+            None => self.leader.metrics = metrics()?,
         }
         Ok(())
     }
@@ -86,27 +84,21 @@ impl Scrapes {
             let past = object.seen.past.clone();
             states.put(&object.key, State { past, ..State::default() });
         }
-        let text = self.metrics.text(&states, 0, time).map_err(|it| it.to_string())?;
-        let samples = text.lines().filter(|line| !line.starts_with('#'));
-        let samples = samples.filter_map(|line| line.rsplit_once(' '));
-        let samples: Vec<_> = samples.chain([(LEADER, "1")]).collect();
-        self.leader.tell(&samples, time, &mut self.series);
-        self.scrape_standby(time);
-        Ok(())
+        self.leader.answer(true, &states, time, &mut self.series)?;
+        self.scrape_standby(time)
     }
 
     /// The leader does not answer.
-    pub(crate) fn miss(&mut self, time: Timestamp, is_failover: bool) {
+    pub(crate) fn miss(&mut self, time: Timestamp, is_failover: bool) -> Result<(), String> {
         if !is_failover {
-            self.leader.tell(&[], time, &mut self.series);
+            self.leader.tell("", time, &mut self.series);
         }
-        self.scrape_standby(time);
+        self.scrape_standby(time)
     }
 
-    fn scrape_standby(&mut self, time: Timestamp) {
-        if let Some(standby) = &mut self.standby {
-            standby.tell(&[(LEADER, "0")], time, &mut self.series);
-        }
+    fn scrape_standby(&mut self, time: Timestamp) -> Result<(), String> {
+        let Some(standby) = &mut self.standby else { return Ok(()) };
+        standby.answer(false, &States::default(), time, &mut self.series)
     }
 
     /// The series in promtool's notation, in which `3x4` is five times 3.
@@ -125,28 +117,46 @@ impl Scrapes {
 }
 
 impl Replica {
-    fn new(name: &'static str) -> Self {
-        Self { name, told: BTreeSet::new() }
+    fn new(name: &'static str) -> Result<Self, String> {
+        Ok(Self { name, metrics: metrics()?, told: BTreeSet::new() })
     }
 
-    fn tell(
+    fn answer(
         &mut self,
-        samples: &[(&str, &str)],
-        time: Timestamp,
+        is_held: bool,
+        states: &States,
+        now: Timestamp,
         series: &mut BTreeMap<String, Vec<String>>,
-    ) {
+    ) -> Result<(), String> {
+        let text = self.metrics.text(&Scrape {
+            states,
+            events_dropped: 0,
+            election: Some(("rolecall-controller", is_held)),
+            clock_offset: Some(SignedDuration::from_millis(200)),
+            now,
+        });
+        self.tell(&text.map_err(|it| it.to_string())?, now, series);
+        Ok(())
+    }
+
+    /// What it answers; nothing where it does not.
+    fn tell(&mut self, text: &str, time: Timestamp, series: &mut BTreeMap<String, Vec<String>>) {
         let place = usize::try_from(minute(time)).unwrap_or_default();
         let mut put = |name: &str, value: &str| {
             let values = series.entry(name.to_owned()).or_default();
             values.resize(place, MISSING.to_owned());
             values.push(value.to_owned());
         };
-        let told: BTreeSet<String> = samples.iter().map(|(name, _)| self.labelled(name)).collect();
+        let samples = text.lines().filter(|line| !line.starts_with('#'));
+        let samples = samples.filter_map(|line| line.rsplit_once(' '));
+        let mut told = BTreeSet::new();
+        for (name, value) in samples {
+            let name = self.labelled(name);
+            put(&name, value);
+            told.insert(name);
+        }
         for name in self.told.difference(&told) {
             put(name, STALE);
-        }
-        for (name, value) in samples {
-            put(&self.labelled(name), value);
         }
         self.told = told;
     }
@@ -166,10 +176,8 @@ impl Replica {
 }
 
 fn metrics() -> Result<Metrics, String> {
-    Metrics::new(true).map_err(|it| it.to_string())
+    Metrics::new(Labelled { per_object: true, extended: false }).map_err(|it| it.to_string())
 }
 
-/// With leader election only, so that it is told beside.
-const LEADER: &str = "leader_election_master_status{name=\"rolecall-controller\"}";
 const STALE: &str = "stale";
 const MISSING: &str = "_";
