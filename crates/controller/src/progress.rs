@@ -30,7 +30,7 @@ impl Seen {
                 matches!(failure.reason, Reason::Throttled | Reason::Unavailable)
             });
             self.past.is_first |= is_after_outage;
-            self.past.renewal = self.renewal_of(&held.lives);
+            self.past.renewal = self.planned_renewal_of(&held.lives);
             self.past.is_first = false;
             self.past.lives.clone_from(&held.lives);
             self.past.plan = Some(held.plan.clone());

@@ -89,6 +89,13 @@ pub struct Spec {
     pub has_both_auths: bool,
 }
 
+impl Spec {
+    /// Whether credentials are renewed before they end.
+    pub fn renews(&self) -> bool {
+        self.refresh == RefreshPolicy::Periodic && self.interval > SignedDuration::ZERO
+    }
+}
+
 /// `spec.refreshPolicy`.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum RefreshPolicy {
@@ -374,6 +381,12 @@ impl Seen {
     /// When the first of the stored credentials is renewed.
     pub fn renewal(&self) -> Option<Timestamp> {
         self.past.renewal.or_else(|| self.renewal_of(&self.past.lives))
+    }
+
+    /// When the first of some credentials is renewed, where the policy wants it.
+    pub fn planned_renewal_of(&self, lives: &[Life]) -> Option<Timestamp> {
+        let is_wanted = matches!(&self.wanted, Wanted::Secret(spec) if spec.renews());
+        self.renewal_of(lives).filter(|_| is_wanted)
     }
 
     /// When the first of some credentials is renewed.

@@ -35,9 +35,7 @@ impl Run<'_> {
         self.state.has_looked_for_ends = true;
         let Some(secret) = secret else { return };
         self.seen.past.lives = lives_of(&asked, &secret, issued, self.on.clock.now());
-        if !self.seen.past.lives.is_empty() {
-            self.seen.past.renewal = self.seen.renewal_of(&self.seen.past.lives);
-        }
+        self.seen.past.renewal = self.seen.planned_renewal_of(&self.seen.past.lives);
     }
 
     /// What ESO wrote by updates becomes ours by apply, so that what a template drops goes away.
