@@ -376,3 +376,22 @@ fn what_is_minted_is_written_and_never_minted_twice() {
     seen.pass.wrote = Some(Write::Created);
     check(&seen, "say");
 }
+
+#[test]
+fn a_renewal_is_planned_only_where_the_policy_wants_one() {
+    for (refresh, interval, is_planned) in [
+        (RefreshPolicy::Periodic, 60, true),
+        (RefreshPolicy::Periodic, 0, false),
+        (RefreshPolicy::CreatedOnce, 60, false),
+        (RefreshPolicy::OnChange, 60, false),
+    ] {
+        let mut seen = with(&synced(), |spec| {
+            spec.refresh = refresh;
+            spec.interval = minutes(interval);
+        });
+        let lives = seen.past.lives.clone();
+        seen.minted(lives, PLAN.to_owned());
+        seen.wrote(Write::Created, false, now());
+        assert_eq!(seen.past.renewal.is_some(), is_planned, "{refresh:?} {interval}");
+    }
+}

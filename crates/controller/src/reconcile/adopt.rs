@@ -124,3 +124,77 @@ fn unite(fields: &mut Value, more: Value) {
 /// No session of AWS lasts longer than 36 hours
 /// (<https://docs.aws.amazon.com/STS/latest/APIReference/API_GetSessionToken.html>).
 const LONGEST: SignedDuration = SignedDuration::from_hours(36);
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::ByteString;
+
+    use super::*;
+
+    const MANAGER_OF_IT: &str = "externalsecrets.external-secrets.io/a";
+
+    fn asked(rewrite: &Value) -> ExternalSecret {
+        let generator = json!({"generatorRef": {"kind": "STSSessionToken", "name": "g"}});
+        let document = json!({"apiVersion": "external-secrets.io/v1", "kind": "ExternalSecret",
+            "metadata": {"name": "a", "namespace": "n"},
+            "spec": {"dataFrom": [{"sourceRef": generator, "rewrite": rewrite}]}});
+        ExternalSecret::read(&document).unwrap()
+    }
+
+    #[track_caller]
+    fn check(rewrite: &Value, data: &[(&str, &str)], expected: Option<i64>) {
+        let data = data
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), ByteString(value.as_bytes().to_vec())));
+        let secret = Secret { data: Some(data.collect()), ..Secret::default() };
+        let issued = Timestamp::from_second(1_000).unwrap();
+        let lives = lives_of(&asked(rewrite), &secret, issued, issued);
+        let ends = lives.first().map(|life| life.ends.as_second());
+        assert_eq!(ends, expected, "{rewrite}");
+    }
+
+    #[test]
+    fn an_end_is_found_under_the_name_that_the_entry_gives_it() {
+        let upper = json!([{"transform": {"template": "AWS_{{ .value | upper }}"}}]);
+        check(&json!([]), &[("expiration", "4600")], Some(4_600));
+        check(&json!([]), &[("expires_at", "4600\n")], Some(4_600));
+        check(&upper, &[("AWS_EXPIRATION", "4600")], Some(4_600));
+        check(&upper, &[("expiration", "4600")], None);
+        // What a template has put there is no end.
+        for odd in ["", "soon", "999", "1000", "130601", "-1", "99999999999999999999"] {
+            check(&json!([]), &[("expiration", odd)], None);
+        }
+        check(&json!([]), &[], None);
+    }
+
+    #[test]
+    fn updates_become_applies_of_the_same_fields() {
+        let entry = |manager: &str, operation: &str, subresource: Option<&str>, fields: Value| {
+            serde_json::from_value(json!({"manager": manager, "operation": operation,
+                "subresource": subresource, "fieldsV1": fields, "fieldsType": "FieldsV1"}))
+            .unwrap()
+        };
+        let mut secret = Secret::default();
+        assert!(as_applied(&secret, MANAGER_OF_IT).is_none());
+        secret.metadata.managed_fields = Some(vec![
+            entry(MANAGER_OF_IT, "Update", None, json!({"f:data": {"f:old": {}}})),
+            entry("kubectl", "Update", None, json!({"f:data": {"f:foreign": {}}})),
+            entry(
+                MANAGER_OF_IT,
+                "Apply",
+                None,
+                json!({"f:data": {".": {}, "f:new": {}}, "f:type": {}}),
+            ),
+        ]);
+        let fields = as_applied(&secret, MANAGER_OF_IT).unwrap();
+        let told: Vec<_> = fields
+            .iter()
+            .map(|it| (it.manager.as_deref().unwrap(), it.operation.as_deref().unwrap()))
+            .collect();
+        assert_eq!(told, [("kubectl", "Update"), (MANAGER_OF_IT, "Apply")]);
+        let whole = json!({"f:data": {".": {}, "f:new": {}, "f:old": {}}, "f:type": {}});
+        assert_eq!(fields[1].fields_v1.as_ref().unwrap().0, whole);
+        secret.metadata.managed_fields = Some(fields);
+        assert!(as_applied(&secret, MANAGER_OF_IT).is_none());
+    }
+}
