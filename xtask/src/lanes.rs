@@ -42,8 +42,9 @@ pub(crate) fn ci() -> Result<()> {
         let arguments = ["check", "bans", "licenses", "sources"];
         run(deny.args(arguments).current_dir(root()))
     })?;
-    lane("e2e: the controller on a real API server", || e2e::e2e(None))?;
-    lane("judges: AWS CLI, boto3, ministack, botocore, relay-sdk, Go", judge::judge_all)?;
+    lane("e2e: the controller on a real API server, the chart, the guides", || e2e::e2e(None))?;
+    let judges = "judges: AWS CLI, boto3, ministack, botocore, relay-sdk, Go, promtool";
+    lane(judges, judge::judge_all)?;
     say(
         "ran: test, format, lints, crates alone, docs, dependencies, e2e, judges; skipped: nothing",
     );
