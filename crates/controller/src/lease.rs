@@ -75,7 +75,7 @@ struct Held {
     until: Option<Instant>,
     /// The Lease as it was written or seen last, and since when it is so.
     seen: Option<(Lease, Instant)>,
-    /// Who was told of last.
+    /// What was told last: who is waited for, or what is wrong.
     told: Option<String>,
 }
 
@@ -169,15 +169,23 @@ impl Election {
                 self.with(|held| held.seen = None);
                 Try::Raced
             }
-            Ok(Err(problem)) => {
-                tracing::warn!(lease = %self, %problem, "the lease could not be asked for");
-                Try::Failed
-            }
-            Err(_) => {
-                tracing::warn!(lease = %self, "the API server does not answer for the lease");
-                Try::Failed
-            }
+            Ok(Err(problem)) => self.failed(&problem),
+            Err(_) => self.failed(&ApiProblem::Unavailable),
         }
+    }
+
+    /// Says once for each outage what is wrong.
+    fn failed(&self, problem: &ApiProblem) -> Try {
+        let text = match problem {
+            ApiProblem::Forbidden => {
+                "the role has to allow create of leases, and get and update of this one".to_owned()
+            }
+            problem => problem.to_string(),
+        };
+        if self.is_news(&text) {
+            tracing::warn!(lease = %self, problem = text, "the lease cannot be had: nothing is done without it");
+        }
+        Try::Failed
     }
 
     async fn ask(&self, start: Instant) -> Result<Try, ApiProblem> {
@@ -203,7 +211,9 @@ impl Election {
     /// How long somebody else's Lease is still to be waited for, by our own clock alone.
     fn left_to(&self, lease: &Lease, now: Instant) -> Duration {
         let seconds = lease.spec.as_ref().and_then(|spec| spec.lease_duration_seconds);
-        let seconds = u64::try_from(seconds.unwrap_or_default()).unwrap_or_default();
+        let seconds = seconds.and_then(|it| u64::try_from(it).ok()).filter(|it| *it > 0);
+        // One that tells no duration is waited for as if it were ours.
+        let duration = seconds.map_or(self.terms.duration, Duration::from_secs);
         let since = self.with(|held| match &held.seen {
             Some((known, since))
                 if known.metadata.resource_version == lease.metadata.resource_version =>
@@ -215,7 +225,7 @@ impl Election {
                 now
             }
         });
-        (since + Duration::from_secs(seconds)).saturating_duration_since(now)
+        (since + duration).saturating_duration_since(now)
     }
 
     /// Writes ourselves as the holder, over the Lease as it was seen.
@@ -279,11 +289,14 @@ impl Election {
 
     /// Says once who is waited for.
     fn tell(&self, holder: &str) {
-        let is_news =
-            self.with(|held| held.told.replace(holder.to_owned()).as_deref() != Some(holder));
-        if is_news {
+        if self.is_news(holder) {
             tracing::info!(lease = %self, holder, "standing by");
         }
+    }
+
+    /// Whether something else was told last.
+    fn is_news(&self, text: &str) -> bool {
+        self.with(|held| held.told.replace(text.to_owned()).as_deref() != Some(text))
     }
 
     fn left(&self) -> Duration {
@@ -329,3 +342,33 @@ impl fmt::Display for Election {
 /// How much longer than the retry period a wait can be.
 const JITTER: f64 = 1.2;
 const SHORTEST: Duration = Duration::from_millis(10);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn terms(duration: u64, renew_deadline: u64, retry_period: u64) -> Terms {
+        Terms {
+            namespace: "rolecall".to_owned(),
+            name: "rolecall-controller".to_owned(),
+            identity: "a".to_owned(),
+            duration: Duration::from_millis(duration),
+            renew_deadline: Duration::from_millis(renew_deadline),
+            retry_period: Duration::from_millis(retry_period),
+        }
+    }
+
+    #[test]
+    fn a_holder_stops_before_others_begin_and_tries_more_than_once() {
+        for (terms, problems) in [
+            (terms(15_000, 10_000, 2_000), 0),
+            (terms(1_000, 800, 200), 0),
+            (terms(10_000, 10_000, 2_000), 1),
+            (terms(15_000, 2_400, 2_000), 1),
+            (terms(1_000, 1_000, 1_000), 2),
+            (terms(15_000, 10_000, 0), 1),
+        ] {
+            assert_eq!(terms.problems().len(), problems, "{terms:?}");
+        }
+    }
+}

@@ -273,8 +273,9 @@ impl Run<'_> {
     async fn run(&mut self) -> Action {
         for _ in 0..MOST_STEPS {
             if self.on.election.as_ref().is_some_and(|election| !election.is_held()) {
-                // Before anything else is done: another replica may be at work already.
-                return Action::await_change();
+                // Before anything else is done: another replica may be at work already. If none is,
+                // the object is looked at again.
+                return Action::requeue(LAPSE);
             }
             let step = decide(&self.seen, self.on.clock.now());
             tracing::trace!(object = %self.key, ?step, "step");
@@ -378,6 +379,8 @@ impl Run<'_> {
 
 /// When a store that is not there, or cannot be read, is looked for again.
 const STORE: Duration = Duration::from_secs(20);
+/// When an object is looked at again whose pass met a lease that was not renewed in time.
+const LAPSE: Duration = Duration::from_secs(1);
 const SECOND: SignedDuration = SignedDuration::from_secs(1);
 /// A pass has a dozen steps at most.
 const MOST_STEPS: usize = 40;

@@ -1,6 +1,8 @@
 //! `rolecall-controller release`: before an uninstall, so that no deletion waits for a controller that
 //! is gone, and no Secret goes with its ExternalSecret.
 
+use std::collections::HashMap;
+
 use anyhow::Context as _;
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::{Api, DynamicObject, ListParams, Patch, PatchParams};
@@ -48,10 +50,11 @@ pub async fn release(
         };
         let objects = api.list(&ListParams::default()).await;
         let objects = objects.map_err(|error| told("list ExternalSecrets", &error))?;
+        let mut owned = secrets_by_owner(client, namespace).await?;
         for object in objects.items.into_iter().filter(was_written) {
             released.objects += 1;
             let place = format!("{}/{}", object.namespace().unwrap_or_default(), object.name_any());
-            for name in secrets_of(client, &object).await? {
+            for name in owned.remove(&object.uid().unwrap_or_default()).unwrap_or_default() {
                 disown(client, &object, &name).await?;
                 tell(&format!("Secret {name} of {place}: its owner is taken off"));
                 released.secrets += 1;
@@ -72,18 +75,26 @@ fn was_written(object: &DynamicObject) -> bool {
     managers.any(|manager| manager == STATUS_MANAGER || manager == MANAGER)
 }
 
-/// The Secrets that the object owns, by name.
-async fn secrets_of(client: &Client, object: &DynamicObject) -> anyhow::Result<Vec<String>> {
-    let api = secrets(client, object);
+/// The names of Secrets with an owner, by its UID.
+async fn secrets_by_owner(
+    client: &Client,
+    namespace: &str,
+) -> anyhow::Result<HashMap<String, Vec<String>>> {
+    let api: Api<Secret> = match namespace {
+        "" => Api::all(client.clone()),
+        one => Api::namespaced(client.clone(), one),
+    };
     let ours = ListParams::default().labels(&format!("{MANAGED}=true"));
     // Metadata alone: no value is asked for.
     let found = api.list_metadata(&ours).await.map_err(|error| told("list Secrets", &error))?;
-    let uid = object.uid();
-    let is_owned = |secret: &kube::api::PartialObjectMeta<Secret>| {
-        let owners = secret.metadata.owner_references.iter().flatten();
-        owners.into_iter().any(|owner| Some(&owner.uid) == uid.as_ref())
-    };
-    Ok(found.items.iter().filter(|secret| is_owned(secret)).map(ResourceExt::name_any).collect())
+    let mut owned: HashMap<String, Vec<String>> = HashMap::new();
+    for secret in found.items {
+        let name = secret.name_any();
+        for owner in secret.metadata.owner_references.into_iter().flatten() {
+            owned.entry(owner.uid).or_default().push(name.clone());
+        }
+    }
+    Ok(owned)
 }
 
 /// Takes the reference and the label of the owner off a Secret.
