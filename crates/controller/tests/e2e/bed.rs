@@ -109,6 +109,8 @@ impl Bed {
             .env("HOME", &self.folder)
             .env("AWS_ENDPOINT_URL", emulator.sts_url())
             .env("AWS_REGION", "eu-west-1")
+            // Nobody listens there: the API server and this machine are never asked through it.
+            .env("HTTPS_PROXY", "http://127.0.0.1:9")
             .env("AWS_ACCESS_KEY_ID", CONTROLLER_KEY)
             .env("AWS_SECRET_ACCESS_KEY", BASE_SECRET)
             .stdin(Stdio::null())
