@@ -98,33 +98,32 @@ fn write_bill(program: &str, file: &Path) -> Result<()> {
     let manifest = root().join("crates").join(folder).join("Cargo.toml");
     let mut bill = Command::new(tool);
     bill.args(["cyclonedx", "--format=json", "--spec-version=1.5", "--target", TRIPLE]);
-    bill.args([
-        "--no-build-deps",
-        "--describe=crate",
-        "--override-filename=bill",
-        "--manifest-path",
-    ]);
-    // The time of the bill is that of nothing, so that it is the same each time.
-    bill.arg(&manifest).env("SOURCE_DATE_EPOCH", "0").stdout(Stdio::null());
-    run(bill.current_dir(root())).context("the bill of materials")?;
-    let mut written = Vec::new();
-    for folder in std::fs::read_dir(root().join("crates"))? {
-        let path = folder?.path().join("bill.json");
-        if path.exists() {
-            written.push(path);
-        }
+    bill.args(["--no-build-deps", "--override-filename=bill", "--manifest-path"]).arg(&manifest);
+    let made = run(bill.stdout(Stdio::null()).current_dir(root())).and_then(|()| {
+        let text = std::fs::read_to_string(manifest.with_file_name("bill.json"))?;
+        serde_json::from_str::<Value>(&text).context("the bill of materials is no JSON")
+    });
+    // The tool writes one beside each manifest of the workspace.
+    for folder in [
+        "xtask",
+        "crates/aws",
+        "crates/cli",
+        "crates/controller",
+        "crates/emulator",
+        "crates/engine",
+    ] {
+        std::fs::remove_file(root().join(folder).join("bill.json")).ok();
     }
-    let made = manifest.with_file_name("bill.json");
-    let mut bill: Value = serde_json::from_str(&std::fs::read_to_string(&made)?)?;
-    if let Some(bill) = bill.as_object_mut() {
-        // A number that is another one each time.
-        bill.remove("serialNumber");
+    let mut bill = made.context("the bill of materials")?;
+    // What is another one each time.
+    for (place, name) in [("", "serialNumber"), ("/metadata", "timestamp")] {
+        let object = bill.pointer_mut(place).and_then(Value::as_object_mut);
+        object
+            .and_then(|object| object.remove(name))
+            .with_context(|| format!("the bill has no {name}"))?;
     }
-    for path in written {
-        std::fs::remove_file(path)?;
-    }
-    let text =
-        serde_json::to_string_pretty(&bill)?.replace(&root().display().to_string(), "/rolecall");
+    let text = serde_json::to_string_pretty(&bill)?;
+    let text = text.replace(&root().display().to_string(), "/rolecall");
     std::fs::write(file, text).context("cannot write the bill of materials")
 }
 

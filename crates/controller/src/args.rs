@@ -92,7 +92,7 @@ pub struct RunArgs {
 /// What is measured.
 #[derive(Debug, clap::Args)]
 pub struct MetricsArgs {
-    /// Whether there are series for each object
+    /// Whether there are series of ours for each object; ESO's are always there
     #[arg(long, default_value_t = true, action = ArgAction::Set, num_args = 0..=1, default_missing_value = "true")]
     pub metrics_per_object: bool,
     /// Give ESO's series the labels `app.kubernetes.io/*` of their objects

@@ -47,6 +47,8 @@ pub mod lease;
 
 pub mod metrics;
 
+pub mod calls;
+
 pub mod reconcile;
 
 pub mod watch;

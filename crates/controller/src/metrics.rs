@@ -12,7 +12,6 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use jiff::Timestamp;
 use prometheus::{GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry};
 use rolecall_engine::error::Class;
-use rolecall_engine::plan::Plan;
 use tokio::time::Instant;
 
 pub use self::scrape::Scrape;
@@ -188,9 +187,8 @@ impl Metrics {
         self.failures.with_label_values(&[reason.as_str()]).inc();
     }
 
-    /// A call of AWS was made for a plan's last hop.
-    pub fn called(&self, plan: &Plan, failed: Option<Class>) {
-        let (operation, region) = (plan.last.operation(), plan.region.as_str());
+    /// A call of AWS was made.
+    pub fn called(&self, operation: &str, region: &str, failed: Option<Class>) {
         let outcome = failed.map_or("success", Class::code);
         self.sts_calls.with_label_values(&[operation, region, outcome]).inc();
         if failed == Some(Class::Throttled) {
@@ -200,22 +198,39 @@ impl Metrics {
         self.api_calls.with_label_values(&["AWS", operation, status]).inc();
     }
 
-    /// Whether an object is none of ours.
-    ///
-    /// Says whether that is news.
-    pub fn out_of_scope(&self, key: &Key, is: bool) -> bool {
+    /// Notes whether an object is none of ours.
+    pub fn out_of_scope(&self, key: &Key, is: bool) {
         let mut keys = locked(&self.out_of_scope);
-        if is { keys.insert(key.clone()) } else { keys.remove(key) }
+        if is {
+            keys.insert(key.clone());
+        } else {
+            keys.remove(key);
+        }
+    }
+
+    /// Whether an object was none of ours.
+    pub fn is_out_of_scope(&self, key: &Key) -> bool {
+        locked(&self.out_of_scope).contains(key)
     }
 
     /// An object is gone: its series go with it, but for ESO's counters and its condition `Deleted`.
-    pub fn forget(&self, key: &Key) {
-        self.out_of_scope(key, false);
-        self.wakes_at(key, None);
-        if let Some(labels) = locked(&self.ours).remove(key) {
-            self.ends_duration(&labels);
+    pub fn is_gone(&self, key: &Key) {
+        if let Some(labels) = self.forget(key) {
             locked(&self.deleted).insert(key.clone(), labels);
         }
+    }
+
+    /// An object is none of ours any more: its series go, but for ESO's counters.
+    ///
+    /// Says what its labels were.
+    pub fn forget(&self, key: &Key) -> Option<Vec<String>> {
+        self.out_of_scope(key, false);
+        self.wakes_at(key, None);
+        let labels = locked(&self.ours).remove(key);
+        if let Some(labels) = &labels {
+            self.ends_duration(labels);
+        }
+        labels
     }
 
     /// How many passes there were.

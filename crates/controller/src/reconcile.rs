@@ -1,6 +1,7 @@
 //! One pass over one object: decide, do, look, until there is only to wait.
 
 mod adopt;
+mod finalizer;
 mod inputs;
 mod mint;
 mod observe;
@@ -13,18 +14,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use kube::api::{Api, DynamicObject, Patch, PatchParams};
+use kube::api::{Api, DynamicObject};
 use kube::runtime::controller::Action;
 use kube::runtime::reflector::ObjectRef;
-use rolecall_aws::AwsClient;
 use rolecall_engine::grant::{ExternalSecret, GeneratorKind};
 use rolecall_engine::mint::Minter;
 use rolecall_engine::ports::Clock;
 use rolecall_engine::render::Renderer;
-use serde_json::json;
 
 pub use self::observe::Observer;
-use crate::api_error::{ApiProblem, problem_of};
+use crate::api_error::ApiProblem;
+use crate::calls::CountedCalls;
 use crate::decide::{Step, decide};
 use crate::events::Events;
 use crate::failure::{Failure, KUBERNETES, Reason};
@@ -32,8 +32,7 @@ use crate::identity::ClusterSource;
 use crate::lease::Election;
 use crate::metrics::Metrics;
 use crate::object::{
-    self, FINALIZER, Key, MANAGER, Scope, external_secrets, is_status_of_another, sync_of,
-    version_of,
+    self, Key, Scope, external_secrets, is_status_of_another, sync_of, version_of,
 };
 use crate::pace::Paces;
 use crate::permits::Permits;
@@ -53,7 +52,7 @@ pub struct Reconciler {
     /// Where nothing is written and nobody called: what was told instead.
     pub observer: Option<Observer>,
     /// Where calls go, for the time that it tells.
-    pub aws: Arc<AwsClient>,
+    pub aws: Arc<CountedCalls>,
     /// What the watches have told.
     pub world: Arc<World>,
     /// From generators to plans.
@@ -109,6 +108,7 @@ impl Reconciler {
     }
 
     async fn pass(&self, key: Key, object: Arc<DynamicObject>) -> Action {
+        self.metrics.wakes_at(&key, None);
         let mut run = match self.begin(key, object).await {
             Ok(run) => run,
             Err(wait) => return Action::requeue(wait),
@@ -116,28 +116,43 @@ impl Reconciler {
         if matches!(run.seen.wanted, Wanted::OutOfScope) {
             // Nothing of it is ours, and nothing is told of it.
             self.states.remove(&run.key);
-            if self.metrics.out_of_scope(&run.key, true) {
-                tracing::info!(object = %run.key, "none of its sources is rolecall's");
-            }
+            self.is_foreign(&run.key);
             return Action::await_change();
         }
         if let Some(observer) = &self.observer {
             // Nothing is kept: what stands in the cluster counts, and somebody else writes it.
             return run.observe(observer).await;
         }
-        let timer = self.metrics.pass_begins(&run.key, run.object.metadata.labels.as_ref());
+        let is_foreign = matches!(run.seen.wanted, Wanted::Mixed);
+        let labels = run.object.metadata.labels.as_ref();
+        let timer = (!is_foreign).then(|| self.metrics.pass_begins(&run.key, labels));
         let action = run.run().await;
-        timer.ends(run.seen.is_failing());
+        if let Some(timer) = timer {
+            timer.ends(run.seen.is_failing());
+        }
         if self.is_there(&run.key, &run.seen.object.uid) {
-            let is_foreign = matches!(run.seen.wanted, Wanted::Mixed);
-            self.metrics.out_of_scope(&run.key, is_foreign);
+            if is_foreign {
+                self.is_foreign(&run.key);
+            } else {
+                self.metrics.out_of_scope(&run.key, false);
+            }
             self.states.put(&run.key, State { past: run.seen.past, ..run.state });
         } else {
             // It went while this pass ran: nothing of it is kept.
-            self.metrics.forget(&run.key);
+            self.metrics.is_gone(&run.key);
             self.world.uses(&run.key, &BTreeSet::new());
         }
         action
+    }
+
+    /// None of its sources, or not all of them, are ours: it has no series.
+    fn is_foreign(&self, key: &Key) {
+        let was_known = self.metrics.is_out_of_scope(key);
+        self.metrics.forget(key);
+        self.metrics.out_of_scope(key, true);
+        if !was_known {
+            tracing::info!(object = %key, "not all of its sources are rolecall's");
+        }
     }
 
     /// Whether the object is still there, as the watch has told.
@@ -322,33 +337,6 @@ impl Run<'_> {
     fn objects(&self) -> Api<DynamicObject> {
         let kind = external_secrets();
         Api::namespaced_with(self.on.client.clone(), &self.key.namespace, &kind)
-    }
-
-    async fn set_finalizer(&mut self, wanted: bool) {
-        let mut finalizers = self.object.metadata.finalizers.clone().unwrap_or_default();
-        finalizers.retain(|it| it != FINALIZER);
-        if wanted {
-            finalizers.push(FINALIZER.to_owned());
-        }
-        // The version stands guard: whoever else changed the list meanwhile is not overwritten.
-        let patch = json!({"metadata": {
-            "resourceVersion": self.object.metadata.resource_version,
-            "finalizers": finalizers,
-        }});
-        let parameters =
-            PatchParams { field_manager: Some(MANAGER.to_owned()), ..Default::default() };
-        let patched =
-            self.objects().patch(&self.key.name, &parameters, &Patch::Merge(&patch)).await;
-        match patched {
-            Ok(object) => {
-                self.object = Arc::new(object);
-                self.seen.object.has_finalizer = wanted;
-            }
-            Err(error) => match problem_of(&error) {
-                ApiProblem::NotFound if !wanted => self.seen.object.has_finalizer = false,
-                problem => self.fail_write(&problem, "the finalizer"),
-            },
-        }
     }
 
     /// A request to the API server that failed.

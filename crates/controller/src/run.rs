@@ -19,6 +19,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::args::{GRACE, RunArgs};
+use crate::calls::CountedCalls;
 use crate::events::Events;
 use crate::identity::ClusterSource;
 use crate::lease::Election;
@@ -225,16 +226,17 @@ fn reconciler(args: &RunArgs, settings: Settings, parts: Parts) -> Reconciler {
     let Settings { network, region, dialect, ambient, machine } = settings;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let source = Arc::new(ClusterSource::new(parts.client.clone(), machine, Arc::clone(&clock)));
-    let aws = Arc::new(AwsClient::new(network, Arc::clone(&clock)));
+    let aws = AwsClient::new(network, Arc::clone(&clock));
+    let aws = Arc::new(CountedCalls::new(aws, Arc::clone(&parts.metrics)));
     let asked = Arc::<ClusterSource>::clone(&source);
     Reconciler {
         client: parts.client,
         election: parts.election,
         observer: args.observe.then(Observer::default),
-        aws: Arc::clone(&aws),
         world: parts.world,
         planner: Planner { ambient, ambient_identity: args.ambient_identity, region, dialect },
-        minter: Minter::new(asked, aws, Arc::clone(&clock)),
+        minter: Minter::new(asked, Arc::<CountedCalls>::clone(&aws), Arc::clone(&clock)),
+        aws,
         source,
         clock,
         rules: Rules {

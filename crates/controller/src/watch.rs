@@ -175,7 +175,7 @@ impl Watching {
 
     fn object_gone(&self, key: &Key) {
         self.states.remove(key);
-        self.metrics.forget(key);
+        self.metrics.is_gone(key);
         self.world.uses(key, &std::collections::BTreeSet::new());
     }
 

@@ -10,18 +10,13 @@ use jiff::{SignedDuration, Timestamp};
 use rolecall_controller::failure::Reason;
 use rolecall_controller::metrics::{Labelled, Metrics, Scrape};
 use rolecall_controller::state::{State, States};
-use rolecall_engine::arn::{Dialect, RoleArn};
 use rolecall_engine::error::Class;
-use rolecall_engine::plan::{Plan, SourceSpec};
-use rolecall_engine::region::Region;
-use rolecall_engine::request::{RoleRequest, SessionName};
 
 use crate::course::minute;
 use crate::day::Object;
 
 /// Every series of a day.
 pub(crate) struct Scrapes {
-    plan: Plan,
     leader: Replica,
     standby: Option<Replica>,
     series: BTreeMap<String, Vec<String>>,
@@ -37,12 +32,7 @@ struct Replica {
 
 impl Scrapes {
     pub(crate) fn new() -> Result<Self, String> {
-        let arn = "arn:aws:iam::111122223333:role/reader";
-        let role = RoleArn::parse(arn, Dialect::Aws).map_err(|it| it.to_string())?;
-        let request = RoleRequest::new(role, SessionName::made_from("team-a.reader"));
-        let region = Region::parse("eu-west-1").map_err(|it| it.to_string())?;
         Ok(Self {
-            plan: Plan::assume_role(region, SourceSpec::Environment, Vec::new(), request),
             leader: Replica::new("rolecall-0")?,
             standby: Some(Replica::new("rolecall-1")?),
             series: BTreeMap::new(),
@@ -56,7 +46,7 @@ impl Scrapes {
             Reason::AccessDenied => Class::Denied,
             _ => Class::Unavailable,
         });
-        self.leader.metrics.called(&self.plan, class);
+        self.leader.metrics.called("AssumeRole", "eu-west-1", class);
         if let Some(reason) = refusal {
             self.leader.metrics.failed(reason);
         }

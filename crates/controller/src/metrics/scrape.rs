@@ -120,6 +120,7 @@ impl Metrics {
         );
         let remaining = Histogram::with_opts(remaining.buckets(REMAINING.to_vec()))?;
         scrape.register(Box::new(remaining.clone()))?;
+        let mut least: Option<f64> = None;
         let expired = IntGauge::new("rolecall_credentials_expired", "Credentials that have ended")?;
         scrape.register(Box::new(expired.clone()))?;
         let per_object = if self.what.per_object { Some(PerObject::new(scrape)?) } else { None };
@@ -132,13 +133,18 @@ impl Metrics {
             if let Some(ends) = past.lives.iter().map(|life| life.ends).min() {
                 let left = ends.duration_since(now).as_secs_f64();
                 remaining.observe(left.max(0.0));
+                least = Some(least.map_or(left, |least| least.min(left)));
                 expired.add(i64::from(left <= 0.0));
             }
-            if let Some(per_object) = &per_object {
+            if let Some(per_object) = &per_object
+                && ours.contains_key(key)
+            {
                 per_object.set(key, past);
             }
         });
-        Ok(())
+        let Some(least) = least else { return Ok(()) };
+        let name = "rolecall_credential_least_remaining_seconds";
+        gauge(scrape, name, "For how long the first of the stored credentials is still good", least)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Every metric, for the documentation.
 
 /// Every metric: its name, its kind, its labels, and what it says.
-pub const METRICS: [(&str, &str, &str, &str); 23] = [
+pub const METRICS: [(&str, &str, &str, &str); 24] = [
     ("controller_runtime_reconcile_errors_total", "counter", "controller", "passes that failed"),
     (
         "controller_runtime_reconcile_time_seconds",
@@ -60,6 +60,12 @@ pub const METRICS: [(&str, &str, &str, &str); 23] = [
         "when the stored credential was issued",
     ),
     (
+        "rolecall_credential_least_remaining_seconds",
+        "gauge",
+        "",
+        "for how long the first of the stored credentials to end is still good; below zero once it has ended",
+    ),
+    (
         "rolecall_credential_ready_status",
         "gauge",
         "namespace, name, kind, condition",
@@ -102,7 +108,7 @@ pub const METRICS: [(&str, &str, &str, &str); 23] = [
         "rolecall_sts_calls_total",
         "counter",
         "operation, region, outcome",
-        "calls of AWS, and what came of them",
+        "calls of AWS, those of ECR and of earlier hops too, and what came of each",
     ),
     (
         "rolecall_sts_throttles_total",

@@ -2,10 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rolecall_engine::arn::{Dialect, RoleArn};
-use rolecall_engine::plan::SourceSpec;
-use rolecall_engine::request::{RoleRequest, SessionName};
-
 use super::*;
 use crate::schedule::Life;
 use crate::seen::{Past, Ready};
@@ -17,11 +13,7 @@ fn every_metric_is_documented_and_every_documented_one_is_there() {
     let key = Key::new("team-a", "reader");
     metrics.pass_begins(&key, None).ends(true);
     metrics.failed(Reason::Throttled);
-    let role = RoleArn::parse("arn:aws:iam::111122223333:role/reader", Dialect::Aws).unwrap();
-    let request = RoleRequest::new(role, SessionName::made_from("team-a.reader"));
-    let region = rolecall_engine::region::Region::parse("eu-west-1").unwrap();
-    let plan = Plan::assume_role(region, SourceSpec::Environment, Vec::new(), request);
-    metrics.called(&plan, Some(Class::Throttled));
+    metrics.called("AssumeRole", "eu-west-1", Some(Class::Throttled));
     let states = States::default();
     let life = Life { issued: Timestamp::UNIX_EPOCH, ends: Timestamp::UNIX_EPOCH };
     let past = Past {
@@ -45,7 +37,7 @@ fn every_metric_is_documented_and_every_documented_one_is_there() {
         METRICS.iter().map(|(name, kind, ..)| format!("{name} {kind}")).collect();
     assert_eq!(found, told.iter().map(String::as_str).collect());
     assert!(text.contains("\nrolecall_events_dropped_total 3\n"));
-    metrics.forget(&key);
+    metrics.is_gone(&key);
     states.remove(&key);
     let text = metrics.text(&seen).unwrap();
     let left: Vec<&str> = text.lines().filter(|line| line.contains("reader")).collect();

@@ -43,7 +43,6 @@ impl Run<'_> {
         let mut lives = Vec::new();
         for (index, (result, plan)) in minted.into_iter().zip(&planned.plans).enumerate() {
             let class = result.as_ref().err().map(|error| error.class());
-            self.on.metrics.called(plan, class);
             match class {
                 Some(Class::Throttled) => self.on.paces.throttled(&plan.source, &plan.region),
                 _ => self.on.paces.served(&plan.source, &plan.region),
