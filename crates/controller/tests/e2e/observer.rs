@@ -18,7 +18,7 @@ use rolecall_engine::session::Credentials;
 use secrecy::SecretString;
 use serde_json::json;
 
-use crate::objects::{delete, eventually, make_namespace, store_crd};
+use crate::objects::{delete, eventually, make_namespace, patch, store_crd};
 use crate::place::{Place, role_arn};
 
 const ROLE: &str = "STSAssumeRoleToken";
@@ -305,6 +305,22 @@ async fn what_is_out_of_scope_is_never_written() {
     }
     let metrics = crate::bed::get(place.controller.metrics, "/metrics").await.unwrap();
     assert!(metrics.contains("rolecall_externalsecrets_out_of_scope 3"), "{metrics}");
+    assert!(!metrics.contains("name=\"mixed\""), "{metrics}");
+    // One that leaves the scope leaves no series behind, and nothing that is waited for.
+    let foreign = json!({"spec": {"secretStoreRef": {"name": "another"}, "refreshInterval": "2s"}});
+    patch(client, ["ExternalSecret", "beside", "ours"], &foreign, None).await.unwrap();
+    let is_left = || async {
+        let metrics = place.controller.metrics_text().await;
+        let counter = "externalsecret_sync_calls";
+        let told = metrics.lines().filter(|line| line.contains("name=\"ours\""));
+        told.into_iter().all(|line| line.starts_with(counter))
+            && metrics.contains("\nrolecall_queue_lag_seconds 0\n")
+            && metrics.contains("rolecall_externalsecrets_out_of_scope 4")
+    };
+    let store = json!({"spec": {"controller": "another", "provider": {"fake": {"data": []}}}});
+    place.apply("external-secrets.io/v1", "SecretStore", "another", store).await;
+    let is_so = eventually(40.0, is_left).await;
+    assert!(is_so, "{}", place.controller.metrics_text().await);
     make_namespace(client, "beside-done").await;
 }
 
