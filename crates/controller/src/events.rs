@@ -9,6 +9,7 @@ use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 use tokio::sync::mpsc;
 
 use crate::failure::Failure;
+use crate::lease::Election;
 use crate::seen::Announcement;
 
 /// Where Events are put.
@@ -20,7 +21,12 @@ pub struct Events {
 
 impl Events {
     /// A queue and whoever empties it, which ends with the last queue.
-    pub fn new(client: kube::Client) -> (Self, impl Future<Output = ()> + Send) {
+    ///
+    /// What is still in it when the Lease is lost is dropped.
+    pub fn new(
+        client: kube::Client,
+        election: Option<Arc<Election>>,
+    ) -> (Self, impl Future<Output = ()> + Send) {
         let (queue, mut events) = mpsc::channel(QUEUE);
         let recorder =
             Recorder::new(client, Reporter { controller: REPORTER.into(), instance: None });
@@ -28,7 +34,8 @@ impl Events {
         let lost = Arc::clone(&dropped);
         let work = async move {
             while let Some((reference, event)) = events.recv().await {
-                if recorder.publish(&event, &reference).await.is_err() {
+                let may = election.as_ref().is_none_or(|election| election.is_held());
+                if !may || recorder.publish(&event, &reference).await.is_err() {
                     lost.fetch_add(1, Ordering::Relaxed);
                 }
             }

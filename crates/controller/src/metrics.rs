@@ -71,6 +71,7 @@ impl Labelled {
 #[derive(Debug)]
 pub struct Timer<'a> {
     metrics: &'a Metrics,
+    key: Key,
     labels: Vec<String>,
     began: Instant,
 }
@@ -152,7 +153,7 @@ impl Metrics {
         if let Some(before) = before.filter(|before| *before != labels) {
             self.ends_duration(&before);
         }
-        Timer { metrics: self, labels, began: Instant::now() }
+        Timer { metrics: self, key: key.clone(), labels, began: Instant::now() }
     }
 
     /// Another replica works from now on: nothing is told of any object.
@@ -249,12 +250,15 @@ impl Metrics {
 impl Timer<'_> {
     /// The pass is over.
     pub fn ends(self, has_failed: bool) {
-        let Self { metrics, labels, began } = self;
+        let Self { metrics, key, labels, began } = self;
         let took = began.elapsed();
         let labels: Vec<&str> = labels.iter().map(String::as_str).collect();
         metrics.passes.fetch_add(1, Ordering::Relaxed);
         metrics.sync_calls.with_label_values(&labels).inc();
-        metrics.durations.with_label_values(&labels).set(took.as_secs_f64() * 1e9);
+        // One that went meanwhile has none any more.
+        if locked(&metrics.ours).contains_key(&key) {
+            metrics.durations.with_label_values(&labels).set(took.as_secs_f64() * 1e9);
+        }
         metrics.reconcile_seconds.with_label_values(&[CONTROLLER]).observe(took.as_secs_f64());
         let result = if has_failed { "error" } else { "success" };
         metrics.reconciles.with_label_values(&[CONTROLLER, result]).inc();

@@ -1,6 +1,7 @@
 //! One pass over one object: decide, do, look, until there is only to wait.
 
 mod adopt;
+mod behind;
 mod finalizer;
 mod inputs;
 mod mint;
@@ -22,6 +23,7 @@ use rolecall_engine::mint::Minter;
 use rolecall_engine::ports::Clock;
 use rolecall_engine::render::Renderer;
 
+pub use self::behind::LeadsSince;
 pub use self::observe::Observer;
 use crate::api_error::ApiProblem;
 use crate::calls::CountedCalls;
@@ -48,7 +50,9 @@ pub struct Reconciler {
     /// The API server.
     pub client: kube::Client,
     /// The Lease that has to be held, where replicas are chosen by one.
-    pub election: Option<Election>,
+    pub election: Option<Arc<Election>>,
+    /// Since when it is held.
+    pub leads_since: LeadsSince,
     /// Where nothing is written and nobody called: what was told instead.
     pub observer: Option<Observer>,
     /// Where calls go, for the time that it tells.
@@ -136,7 +140,9 @@ impl Reconciler {
             } else {
                 self.metrics.out_of_scope(&run.key, false);
             }
-            self.states.put(&run.key, State { past: run.seen.past, ..run.state });
+            if !run.is_stale {
+                self.states.put(&run.key, State { past: run.seen.past, ..run.state });
+            }
         } else {
             // It went while this pass ran: nothing of it is kept.
             self.metrics.is_gone(&run.key);
@@ -178,6 +184,7 @@ impl Reconciler {
             wanted => wanted,
         };
         let now = self.clock.now();
+        let is_recalled = self.states.get(&key, &facts.uid).is_none();
         let state = self.recalled(&key, &object, &mut facts, now);
         let seen = Seen {
             object: facts,
@@ -201,6 +208,8 @@ impl Reconciler {
             state,
             conflicts: 0,
             is_to_convert: false,
+            is_recalled,
+            is_stale: false,
             looks_again: false,
         })
     }
@@ -266,6 +275,7 @@ impl Reconciler {
 }
 
 /// A pass that runs.
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, each with a name")]
 struct Run<'a> {
     on: &'a Reconciler,
     key: Key,
@@ -280,6 +290,10 @@ struct Run<'a> {
     conflicts: u32,
     /// Whether ESO wrote the Secret for the object, by updates.
     is_to_convert: bool,
+    /// Whether what is known of it is from its status, and not from memory.
+    is_recalled: bool,
+    /// Whether the watch has not told yet what another replica did.
+    is_stale: bool,
     /// Whether something was told that this pass did not look at.
     looks_again: bool,
 }
@@ -287,11 +301,6 @@ struct Run<'a> {
 impl Run<'_> {
     async fn run(&mut self) -> Action {
         for _ in 0..MOST_STEPS {
-            if self.on.election.as_ref().is_some_and(|election| !election.is_held()) {
-                // Before anything else is done: another replica may be at work already. If none is,
-                // the object is looked at again.
-                return Action::requeue(LAPSE);
-            }
             let step = decide(&self.seen, self.on.clock.now());
             tracing::trace!(object = %self.key, ?step, "step");
             match step {
@@ -302,6 +311,10 @@ impl Run<'_> {
                 Step::WakeAt(time) => {
                     self.on.metrics.wakes_at(&self.key, Some(time));
                     return Action::requeue(self.until(time));
+                }
+                Step::Mint { .. } if self.is_behind().await => {
+                    self.is_stale = true;
+                    return Action::requeue(Duration::from_secs(1));
                 }
                 step => self.act(step).await,
             }
@@ -367,8 +380,6 @@ impl Run<'_> {
 
 /// When a store that is not there, or cannot be read, is looked for again.
 const STORE: Duration = Duration::from_secs(20);
-/// When an object is looked at again whose pass met a lease that was not renewed in time.
-const LAPSE: Duration = Duration::from_secs(1);
 const SECOND: SignedDuration = SignedDuration::from_secs(1);
 /// A pass has a dozen steps at most.
 const MOST_STEPS: usize = 40;

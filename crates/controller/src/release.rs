@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::{Api, DynamicObject, ListParams, Patch, PatchParams};
 use kube::{Client, ResourceExt};
+use rolecall_engine::render::created_by;
 use serde_json::{Value, json};
 
 use crate::api_error::{ApiProblem, problem_of};
@@ -54,7 +55,8 @@ pub async fn release(
         for object in objects.items.into_iter().filter(was_written) {
             released.objects += 1;
             let place = format!("{}/{}", object.namespace().unwrap_or_default(), object.name_any());
-            for name in owned.remove(&object.uid().unwrap_or_default()).unwrap_or_default() {
+            let owner = (object.namespace().unwrap_or_default(), object.uid().unwrap_or_default());
+            for name in owned.remove(&owner).unwrap_or_default() {
                 disown(client, &object, &name).await?;
                 tell(&format!("Secret {name} of {place}: its owner is taken off"));
                 released.secrets += 1;
@@ -75,11 +77,11 @@ fn was_written(object: &DynamicObject) -> bool {
     managers.any(|manager| manager == STATUS_MANAGER || manager == MANAGER)
 }
 
-/// The names of Secrets with an owner, by its UID.
+/// The names of Secrets with an owner, by namespace and the owner's UID.
 async fn secrets_by_owner(
     client: &Client,
     namespace: &str,
-) -> anyhow::Result<HashMap<String, Vec<String>>> {
+) -> anyhow::Result<HashMap<(String, String), Vec<String>>> {
     let api: Api<Secret> = match namespace {
         "" => Api::all(client.clone()),
         one => Api::namespaced(client.clone(), one),
@@ -87,11 +89,11 @@ async fn secrets_by_owner(
     let ours = ListParams::default().labels(&format!("{MANAGED}=true"));
     // Metadata alone: no value is asked for.
     let found = api.list_metadata(&ours).await.map_err(|error| told("list Secrets", &error))?;
-    let mut owned: HashMap<String, Vec<String>> = HashMap::new();
+    let mut owned: HashMap<_, Vec<String>> = HashMap::new();
     for secret in found.items {
-        let name = secret.name_any();
+        let (namespace, name) = (secret.namespace().unwrap_or_default(), secret.name_any());
         for owner in secret.metadata.owner_references.into_iter().flatten() {
-            owned.entry(owner.uid).or_default().push(name.clone());
+            owned.entry((namespace.clone(), owner.uid)).or_default().push(name.clone());
         }
     }
     Ok(owned)
@@ -110,15 +112,22 @@ async fn disown(client: &Client, object: &DynamicObject, name: &str) -> anyhow::
             .filter(|owner| Some(&owner.uid) != uid.as_ref())
             .filter_map(|owner| serde_json::to_value(owner).ok())
             .collect();
-        let patch = json!({"metadata": {
+        let mut patch = json!({"metadata": {
             "resourceVersion": secret.metadata.resource_version,
             "ownerReferences": others,
-            "labels": {CREATED_BY: null},
         }});
+        let mark = secret.metadata.labels.as_ref().and_then(|labels| labels.get(CREATED_BY));
+        let ours = created_by(&object.namespace().unwrap_or_default(), &object.name_any());
+        if mark == Some(&ours) {
+            patch["metadata"]["labels"] = json!({CREATED_BY: null});
+        }
         match api.patch_metadata(name, &parameters(), &Patch::Merge(&patch)).await {
             Ok(_) => return Ok(()),
-            Err(error) if problem_of(&error) == ApiProblem::Conflict => {}
-            Err(error) => return Err(told(&format!("take the owner off Secret {name}"), &error)),
+            Err(error) => match problem_of(&error) {
+                ApiProblem::NotFound => return Ok(()),
+                ApiProblem::Conflict => {}
+                _ => return Err(told(&format!("take the owner off Secret {name}"), &error)),
+            },
         }
     }
     anyhow::bail!("Secret {name} is written again and again: run it once more")

@@ -1,8 +1,10 @@
 //! The controller as a whole: from flags to the loop, and to an end that joins what it started.
 
+use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -29,7 +31,7 @@ use crate::pace::Paces;
 use crate::permits::Permits;
 use crate::planner::Planner;
 use crate::probes::{self, Served};
-use crate::reconcile::{Observer, Reconciler};
+use crate::reconcile::{LeadsSince, Observer, Reconciler};
 use crate::scope::{Classes, DEFAULT};
 use crate::seen::Rules;
 use crate::settings::{self, Settings, SystemClock};
@@ -62,7 +64,9 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     let stores = Stores::new();
     let world = Arc::clone(&stores.world);
     let (sender, receiver) = mpsc::unbounded_channel();
-    let (events, event_work) = Events::new(client.clone());
+    let election = terms.map(|terms| Election::new(client.clone(), terms, || SystemClock.now()));
+    let election = election.map(Arc::new);
+    let (events, event_work) = Events::new(client.clone(), election.clone());
     let what = Labelled {
         per_object: args.metrics.metrics_per_object,
         extended: args.metrics.enable_extended_metric_labels,
@@ -73,8 +77,8 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
         &args,
         settings,
         Parts {
-            client: client.clone(),
-            election: terms.map(|terms| Election::new(client, terms, || SystemClock.now())),
+            client,
+            election,
             world: Arc::clone(&world),
             served,
             events,
@@ -86,7 +90,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     let event_work = tokio::spawn(event_work);
     let watching = Watching {
         client: watching_client,
-        namespaces: args.namespace.iter().filter(|it| !it.is_empty()).cloned().collect(),
+        namespaces: namespaces(&args.namespace),
         world: Arc::clone(&world),
         states,
         metrics,
@@ -100,6 +104,12 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     reconciler.minter.drain().await;
     stop(event_work).await;
     done
+}
+
+/// Each namespace once.
+fn namespaces(given: &[String]) -> Vec<String> {
+    let names: BTreeSet<&str> = given.iter().map(|name| name.trim()).collect();
+    names.into_iter().filter(|name| !name.is_empty()).map(str::to_owned).collect()
 }
 
 /// Ends a task, and waits until it has ended.
@@ -189,10 +199,17 @@ async fn work(
             // What changes while another replica works is its affair; the stores keep up with it.
             () = forget(&mut triggers) => return,
         }
+        on.leads_since.set(Some(on.clock.now()));
+        let mut passes = std::pin::pin!(control(on, &mut triggers, end));
+        // Between two looks at the Lease a pass may be anywhere: none goes on when the time is over.
+        let passes = std::future::poll_fn(|context| {
+            if election.is_held() { passes.as_mut().poll(context) } else { Poll::Pending }
+        });
         tokio::select! {
-            () = control(on, &mut triggers, end) => return,
+            biased;
             // The passes end with it, wherever they are.
             () = election.keep() => {}
+            () = passes => return,
         }
         // Another replica goes on: what it does stands in the cluster, not in this memory.
         on.states.clear();
@@ -214,7 +231,7 @@ fn listening(ended: Result<std::io::Result<()>, tokio::task::JoinError>) -> anyh
 
 struct Parts {
     client: kube::Client,
-    election: Option<Election>,
+    election: Option<Arc<Election>>,
     world: Arc<World>,
     served: ServedStatus,
     events: Events,
@@ -232,6 +249,7 @@ fn reconciler(args: &RunArgs, settings: Settings, parts: Parts) -> Reconciler {
     Reconciler {
         client: parts.client,
         election: parts.election,
+        leads_since: LeadsSince::default(),
         observer: args.observe.then(Observer::default),
         world: parts.world,
         planner: Planner { ambient, ambient_identity: args.ambient_identity, region, dialect },

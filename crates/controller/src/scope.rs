@@ -1,6 +1,6 @@
 //! Which objects are served: by the class of the store that they name, as ESO does.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
@@ -16,8 +16,9 @@ use crate::object::Key;
 pub struct Classes {
     ours: String,
     keep: SignedDuration,
-    // A std mutex: held for map operations only, never across an await.
+    // Std mutexes: held for map operations only, never across an await.
     read: Mutex<HashMap<(String, Key), Read>>,
+    unread: Mutex<HashSet<(String, Key)>>,
 }
 
 /// The class of a store, and until when it is taken for that.
@@ -26,7 +27,7 @@ type Read = (Option<String>, Timestamp);
 impl Classes {
     /// Serves `ours`; a store is read again after `keep`.
     pub fn new(ours: &str, keep: SignedDuration) -> Self {
-        Self { ours: ours.to_owned(), keep, read: Mutex::default() }
+        Self { ours: ours.to_owned(), keep, read: Mutex::default(), unread: Mutex::default() }
     }
 
     /// Whether an object that names this store is served; nothing where the store cannot be read.
@@ -47,7 +48,8 @@ impl Classes {
         let class = match known {
             Some((class, until)) if until > now => class,
             _ => {
-                let found = class_of(client, &key.0, &key.1).await?;
+                let found = class_of(client, &key.0, &key.1).await;
+                let found = self.told_of(&key, found)?;
                 let Found::Store(class) = found else {
                     // A store that is missing does not skip; with a class of our own it may come.
                     return (self.ours == DEFAULT).then_some(true);
@@ -64,6 +66,26 @@ impl Classes {
     }
 }
 
+impl Classes {
+    /// A store that cannot be read is told of once.
+    fn told_of(&self, key: &(String, Key), found: Result<Found, ApiProblem>) -> Option<Found> {
+        let mut unread = self.unread.lock().unwrap_or_else(PoisonError::into_inner);
+        match found {
+            Ok(found) => {
+                unread.remove(key);
+                Some(found)
+            }
+            Err(problem) => {
+                if unread.insert(key.clone()) {
+                    let (kind, name) = (&key.0, &key.1.name);
+                    tracing::warn!(kind, name, %problem, "a store cannot be read: what names it waits");
+                }
+                None
+            }
+        }
+    }
+}
+
 /// A store that was looked for.
 enum Found {
     /// It is there, with its class if it names one.
@@ -72,8 +94,8 @@ enum Found {
     Nothing,
 }
 
-/// Looks for a store; nothing where the API server does not answer.
-async fn class_of(client: &kube::Client, kind: &str, key: &Key) -> Option<Found> {
+/// Looks for a store.
+async fn class_of(client: &kube::Client, kind: &str, key: &Key) -> Result<Found, ApiProblem> {
     let kind = ApiResource::from_gvk(&GroupVersionKind::gvk("external-secrets.io", "v1", kind));
     let api: Api<DynamicObject> = if key.namespace.is_empty() {
         Api::all_with(client.clone(), &kind)
@@ -83,11 +105,11 @@ async fn class_of(client: &kube::Client, kind: &str, key: &Key) -> Option<Found>
     match api.get(&key.name).await {
         Ok(store) => {
             let class = store.data.pointer("/spec/controller").and_then(Value::as_str);
-            Some(Found::Store(class.filter(|class| !class.is_empty()).map(str::to_owned)))
+            Ok(Found::Store(class.filter(|class| !class.is_empty()).map(str::to_owned)))
         }
         Err(error) => match problem_of(&error) {
-            ApiProblem::NotFound => Some(Found::Nothing),
-            _ => None,
+            ApiProblem::NotFound => Ok(Found::Nothing),
+            problem => Err(problem),
         },
     }
 }

@@ -282,9 +282,10 @@ impl Watching {
             let api = |it: &String| (it.clone(), Api::namespaced_with(client(), it, kind));
             namespaces.map(api).collect()
         };
-        let place = Place { what, may_be_closed: is_cluster_wide && !self.namespaces.is_empty() };
+        let closed = (is_cluster_wide && !self.namespaces.is_empty()).then(|| self.world.closed());
+        let place = Place { what, closed };
         let kind = kind.clone();
-        let sources = listened(place, apis, &watcher::Config::default(), told, prune);
+        let sources = listened(&place, apis, &watcher::Config::default(), told, prune);
         merge::merged(sources, move |key| {
             let mut object = DynamicObject::new(&key.name, &kind);
             object.metadata.namespace = (!key.namespace.is_empty()).then(|| key.namespace.clone());
@@ -311,8 +312,8 @@ impl Watching {
             let namespaces = self.namespaces.iter();
             namespaces.map(|it| (it.clone(), Api::namespaced(client(), it))).collect()
         };
-        let place = Place { what, may_be_closed: false };
-        let sources = listened(place, apis, config, told, |_| {});
+        let place = Place { what, closed: None };
+        let sources = listened(&place, apis, config, told, |_| {});
         merge::merged(sources, move |key| {
             gone(ObjectMeta {
                 namespace: Some(key.namespace.clone()),

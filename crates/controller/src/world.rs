@@ -1,6 +1,7 @@
 //! What is known of the cluster: objects by their watches, and who uses what.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
@@ -154,6 +155,7 @@ pub struct World {
     /// Every ExternalSecret.
     pub objects: Store<DynamicObject>,
     generators: HashMap<&'static str, Store<DynamicObject>>,
+    closed: Arc<AtomicBool>,
     // Std mutexes: held for map operations only, never across an await.
     accounts: Mutex<HashMap<Key, Account>>,
     targets: Mutex<HashMap<Key, StoredTarget>>,
@@ -209,6 +211,7 @@ impl World {
         Self {
             objects,
             generators,
+            closed: Arc::default(),
             accounts: Mutex::default(),
             targets: Mutex::default(),
             index: Mutex::default(),
@@ -226,9 +229,16 @@ impl World {
         })
     }
 
-    /// The kind that a `ClusterGenerator` wraps.
+    /// Whether a role leaves generators of the whole cluster out.
+    pub fn closed(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.closed)
+    }
+
+    /// The kind that a `ClusterGenerator` wraps; where they are out of reach one of nobody's.
     pub fn wrapped_kind(&self, name: &str) -> Option<String> {
-        let object = self.generator(GeneratorKind::Cluster, &Key::new("", name))?;
+        let Some(object) = self.generator(GeneratorKind::Cluster, &Key::new("", name)) else {
+            return self.closed.load(Ordering::Relaxed).then(String::new);
+        };
         let kind = object.data.pointer("/spec/kind").and_then(serde_json::Value::as_str);
         // One without a kind wraps nothing of ours.
         Some(kind.unwrap_or_default().to_owned())

@@ -49,6 +49,26 @@ fn every_metric_is_documented_and_every_documented_one_is_there() {
 }
 
 #[test]
+fn an_object_that_goes_during_its_pass_leaves_no_gauge() {
+    let metrics = Metrics::new(Labelled { per_object: true, extended: false }).unwrap();
+    let key = Key::new("team-a", "reader");
+    let timer = metrics.pass_begins(&key, None);
+    metrics.is_gone(&key);
+    timer.ends(false);
+    metrics.is_gone(&key);
+    let seen = Scrape {
+        states: &States::default(),
+        events_dropped: 0,
+        election: None,
+        clock_offset: None,
+        now: Timestamp::UNIX_EPOCH,
+    };
+    let text = metrics.text(&seen).unwrap();
+    assert!(!text.contains("externalsecret_reconcile_duration{"), "{text}");
+    assert!(text.contains("condition=\"Deleted\""), "{text}");
+}
+
+#[test]
 fn a_replica_that_stands_by_tells_of_no_object() {
     let metrics = Metrics::new(Labelled { per_object: true, extended: true }).unwrap();
     let key = Key::new("team-a", "reader");

@@ -5,15 +5,15 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use kube::api::{Patch, PatchParams};
-use rolecall_engine::grant::ExternalSecret;
-use rolecall_engine::render::{Text, field_manager, rewrite};
+use rolecall_engine::grant::{Entry, ExternalSecret, GeneratorKind, GeneratorRef};
+use rolecall_engine::render::{Existing, Text, field_manager, rewrite};
 use serde_json::{Value, json};
 
 use super::Run;
 use crate::api_error::{ApiProblem, problem_of};
 use crate::object::MANAGER;
 use crate::schedule::Life;
-use crate::seen::Target;
+use crate::seen::{Owner, Target};
 use crate::world::StoredTarget;
 
 impl Run<'_> {
@@ -23,7 +23,9 @@ impl Run<'_> {
         let (Some(asked), Some(synced)) = (self.asked.clone(), &self.seen.past.synced) else {
             return;
         };
-        if self.state.has_looked_for_ends || !self.seen.past.lives.is_empty() {
+        let is_ours = matches!(&self.seen.target, Target::Present(facts)
+            if matches!(facts.owner, Owner::Us | Owner::Nobody));
+        if !is_ours || self.state.has_looked_for_ends || !self.seen.past.lives.is_empty() {
             return;
         }
         let issued = synced.at;
@@ -33,9 +35,18 @@ impl Run<'_> {
         // What cannot be read now is looked for in the next pass.
         let Ok(secret) = read else { return };
         self.state.has_looked_for_ends = true;
-        let Some(secret) = secret else { return };
-        self.seen.past.lives = lives_of(&asked, &secret, issued, self.on.clock.now());
+        let document = serde_json::to_value(&secret).unwrap_or_default();
+        let Ok(existing) = Existing::read(&document) else { return };
+        let kind = |generator: &GeneratorRef| match generator.kind {
+            GeneratorKind::Cluster => self.on.world.wrapped_kind(&generator.name),
+            kind => Some(kind.as_str().to_owned()),
+        };
+        let lives = lives_of(&asked, &existing, kind, issued, self.on.clock.now());
+        self.seen.past.lives = lives.unwrap_or_default();
+        // As planned when it was stored: nothing of this process has to spread.
+        let is_first = std::mem::replace(&mut self.seen.past.is_first, false);
         self.seen.past.renewal = self.seen.planned_renewal_of(&self.seen.past.lives);
+        self.seen.past.is_first = is_first;
     }
 
     /// What ESO wrote by updates becomes ours by apply, so that what a template drops goes away.
@@ -60,28 +71,30 @@ impl Run<'_> {
     }
 }
 
-/// From when to when the credentials of each entry are good, where the Secret tells.
+/// From when to when the credentials of each entry are good, where the Secret tells of all of them.
 fn lives_of(
     asked: &ExternalSecret,
-    secret: &Secret,
+    existing: &Existing,
+    kind: impl Fn(&GeneratorRef) -> Option<String>,
     issued: Timestamp,
     now: Timestamp,
-) -> Vec<Life> {
-    let data = secret.data.as_ref();
-    let end = |key: &str| -> Option<Timestamp> {
-        let text = std::str::from_utf8(&data?.get(key)?.0).ok()?;
-        Timestamp::from_second(text.trim().parse().ok()?).ok()
-    };
-    let entries = asked.entries.iter().filter_map(|entry| {
-        let names = ["expiration", "expires_at"].into_iter().filter_map(|key| {
-            let keys = [(key.to_owned(), Text::default())].into();
-            rewrite(keys, &entry.rewrites, now).ok()?.keys.into_keys().next()
-        });
+) -> Option<Vec<Life>> {
+    // A neighbour's end is none of ours.
+    let foreign = existing.foreign_data(&field_manager(&asked.name));
+    let life = |entry: &Entry| {
+        let kind = kind(&entry.generator)?;
+        let key =
+            if kind == GeneratorKind::RegistryToken.as_str() { "expires_at" } else { "expiration" };
+        let renamed =
+            rewrite([(key.to_owned(), Text::default())].into(), &entry.rewrites, now).ok()?;
+        let name = renamed.keys.into_keys().next().filter(|name| !foreign.contains_key(name))?;
+        let text = std::str::from_utf8(existing.data.get(&name)?).ok()?;
+        let ends = Timestamp::from_second(text.trim().parse().ok()?).ok()?;
         // A template may have put something else there.
-        let is_end = |ends: &Timestamp| *ends > issued && ends.duration_since(issued) <= LONGEST;
-        names.filter_map(|name| end(&name)).find(is_end)
-    });
-    entries.map(|ends| Life { issued, ends }).collect()
+        let is_end = ends > issued && ends.duration_since(issued) <= LONGEST;
+        is_end.then_some(Life { issued, ends })
+    };
+    asked.entries.iter().map(life).collect()
 }
 
 /// The managed fields with the manager's updates as applies; nothing where there are none.
@@ -133,38 +146,69 @@ mod tests {
 
     const MANAGER_OF_IT: &str = "externalsecrets.external-secrets.io/a";
 
-    fn asked(rewrite: &Value) -> ExternalSecret {
-        let generator = json!({"generatorRef": {"kind": "STSSessionToken", "name": "g"}});
+    fn asked(entries: &[(&str, Value)]) -> ExternalSecret {
+        let entries = entries.iter().map(|(kind, rewrite)| {
+            json!({"sourceRef": {"generatorRef": {"kind": kind, "name": "g"}}, "rewrite": rewrite})
+        });
         let document = json!({"apiVersion": "external-secrets.io/v1", "kind": "ExternalSecret",
             "metadata": {"name": "a", "namespace": "n"},
-            "spec": {"dataFrom": [{"sourceRef": generator, "rewrite": rewrite}]}});
+            "spec": {"dataFrom": entries.collect::<Vec<_>>()}});
         ExternalSecret::read(&document).unwrap()
     }
 
-    #[track_caller]
-    fn check(rewrite: &Value, data: &[(&str, &str)], expected: Option<i64>) {
-        let data = data
+    /// A Secret whose keys are ESO's, but for those of `neighbour`.
+    fn existing(data: &[(&str, &str)], neighbour: &[&str]) -> Existing {
+        let fields = |is_of: &dyn Fn(&str) -> bool| -> Value {
+            let keys = data.iter().filter(|(key, _)| is_of(key));
+            keys.map(|(key, _)| (format!("f:{key}"), json!({})))
+                .collect::<serde_json::Map<_, _>>()
+                .into()
+        };
+        let entry = |manager: &str, fields: Value| json!({"manager": manager, "operation": "Update", "fieldsV1": {"f:data": fields}});
+        let data: serde_json::Map<String, Value> = data
             .iter()
-            .map(|(key, value)| ((*key).to_owned(), ByteString(value.as_bytes().to_vec())));
-        let secret = Secret { data: Some(data.collect()), ..Secret::default() };
+            .map(|(key, value)| ((*key).to_owned(), json!(ByteString(value.as_bytes().to_vec()))))
+            .collect();
+        let document = json!({"apiVersion": "v1", "kind": "Secret", "data": data, "metadata": {
+        "name": "a", "namespace": "n", "managedFields": [
+            entry(MANAGER_OF_IT, fields(&|key| !neighbour.contains(&key))),
+            entry("neighbour", fields(&|key| neighbour.contains(&key))),
+        ]}});
+        Existing::read(&document).unwrap()
+    }
+
+    #[track_caller]
+    fn check(entries: &[(&str, Value)], existing: &Existing, expected: Option<&[i64]>) {
         let issued = Timestamp::from_second(1_000).unwrap();
-        let lives = lives_of(&asked(rewrite), &secret, issued, issued);
-        let ends = lives.first().map(|life| life.ends.as_second());
-        assert_eq!(ends, expected, "{rewrite}");
+        let kind = |generator: &GeneratorRef| Some(generator.kind.as_str().to_owned());
+        let lives = lives_of(&asked(entries), existing, kind, issued, issued);
+        let ends =
+            lives.map(|lives| lives.iter().map(|it| it.ends.as_second()).collect::<Vec<_>>());
+        assert_eq!(ends.as_deref(), expected, "{entries:?}");
     }
 
     #[test]
     fn an_end_is_found_under_the_name_that_the_entry_gives_it() {
+        let session = [("STSSessionToken", json!([]))];
         let upper = json!([{"transform": {"template": "AWS_{{ .value | upper }}"}}]);
-        check(&json!([]), &[("expiration", "4600")], Some(4_600));
-        check(&json!([]), &[("expires_at", "4600\n")], Some(4_600));
-        check(&upper, &[("AWS_EXPIRATION", "4600")], Some(4_600));
-        check(&upper, &[("expiration", "4600")], None);
-        // What a template has put there is no end.
+        let upper = [("STSAssumeRoleToken", upper)];
+        check(&session, &existing(&[("expiration", "4600\n")], &[]), Some(&[4_600]));
+        check(&upper, &existing(&[("AWS_EXPIRATION", "4600")], &[]), Some(&[4_600]));
+        check(&upper, &existing(&[("expiration", "4600")], &[]), None);
+        // What a template has put there is no end, and a neighbour's is none of ours.
         for odd in ["", "soon", "999", "1000", "130601", "-1", "99999999999999999999"] {
-            check(&json!([]), &[("expiration", odd)], None);
+            check(&session, &existing(&[("expiration", odd)], &[]), None);
         }
-        check(&json!([]), &[], None);
+        check(&session, &existing(&[("expiration", "4600")], &["expiration"]), None);
+        check(&session, &existing(&[], &[]), None);
+    }
+
+    #[test]
+    fn each_entry_has_its_own_end_or_none_counts() {
+        let both = [("STSSessionToken", json!([])), ("ECRAuthorizationToken", json!([]))];
+        let whole = existing(&[("expiration", "130600"), ("expires_at", "44200")], &[]);
+        check(&both, &whole, Some(&[130_600, 44_200]));
+        check(&both, &existing(&[("expiration", "130600")], &[]), None);
     }
 
     #[test]

@@ -22,8 +22,12 @@ pub struct Observer {
 
 impl Observer {
     /// Whether this is news.
-    fn is_news(&self, key: &Key, text: &str) -> bool {
+    fn is_news(&self, key: &Key, text: &str, objects: usize) -> bool {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.len() > 2 * objects + 100 {
+            // Most of them are gone; the others are told once more.
+            told.clear();
+        }
         told.insert(key.clone(), text.to_owned()).as_deref() != Some(text)
     }
 }
@@ -65,7 +69,8 @@ impl Run<'_> {
         let text = if would.is_empty() { "nothing".to_owned() } else { would.join("; ") };
         let times = |time: Option<Timestamp>| time.map(|time| time.to_string());
         let (expires, next_time) = (times(self.seen.ends()), times(next));
-        if observer.is_news(&self.key, &format!("{text} {expires:?}")) {
+        let objects = self.on.world.objects.len();
+        if observer.is_news(&self.key, &format!("{text} {expires:?}"), objects) {
             tracing::info!(
                 namespace = %self.key.namespace,
                 name = %self.key.name,

@@ -1,9 +1,10 @@
 //! Watches that are waited for when they fail, and say once that they have told what there is.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::stream::BoxStream;
-use futures_util::{Stream, StreamExt};
+use futures_util::{Stream, StreamExt, stream};
 use kube::Api;
 use kube::runtime::watcher::{self, Event};
 use kube::runtime::{WatchStreamExt, watcher as watch};
@@ -16,16 +17,16 @@ use crate::api_error::{ApiProblem, problem_of};
 pub(super) type Told = Option<oneshot::Sender<()>>;
 
 /// What is watched.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(super) struct Place {
     pub(super) what: &'static str,
-    /// Whether a role may leave it out.
-    pub(super) may_be_closed: bool,
+    /// Set where a role leaves it out, and may.
+    pub(super) closed: Option<Arc<AtomicBool>>,
 }
 
 /// A watch for each of these places; all of them have told what there is when `told` is.
 pub(super) fn listened<K>(
-    place: Place,
+    place: &Place,
     apis: Vec<(String, Api<K>)>,
     config: &watcher::Config,
     told: Told,
@@ -34,20 +35,49 @@ pub(super) fn listened<K>(
 where
     K: kube::Resource + Clone + DeserializeOwned + std::fmt::Debug + Send + 'static,
 {
+    let is_one_of_many = apis.len() > 1;
     let told = Arc::new(Mutex::new((apis.len(), told)));
     let source = |(namespace, api): (String, Api<K>)| {
         let events = watch(api, config.clone()).default_backoff().modify(prune);
-        logged(place, namespace, events, Arc::clone(&told)).boxed()
+        let source = Source { place: place.clone(), namespace, is_one_of_many };
+        logged(source, events, Arc::clone(&told)).boxed()
     };
     apis.into_iter().map(source).collect()
 }
 
-/// A stream whose failures are logged and waited out.
-///
-/// A kind that the cluster does not have is told of as one of which there is nothing.
-fn logged<K>(
-    Place { what, may_be_closed }: Place,
+/// One watch.
+struct Source {
+    place: Place,
     namespace: String,
+    is_one_of_many: bool,
+}
+
+impl Source {
+    /// Whether a failure says that there is nothing: a kind that the cluster does not have, what a role
+    /// may leave out, and one namespace of several, which stops no other.
+    fn is_nothing(&self, error: &watcher::Error) -> bool {
+        match problem_of_watch(error) {
+            Some(ApiProblem::NotFound) => true,
+            Some(ApiProblem::Forbidden) => {
+                if let Some(closed) = &self.place.closed {
+                    closed.store(true, Ordering::Relaxed);
+                }
+                self.place.closed.is_some() || self.is_one_of_many
+            }
+            _ => false,
+        }
+    }
+
+    fn log(&self, error: &watcher::Error) {
+        let (what, problem) = (self.place.what, watch_problem(error));
+        let namespace = Some(self.namespace.as_str()).filter(|it| !it.is_empty());
+        tracing::warn!(what, namespace, problem, "a watch is interrupted and begins anew");
+    }
+}
+
+/// A stream whose failures are logged and waited out.
+fn logged<K>(
+    source: Source,
     events: impl Stream<Item = watcher::Result<Event<K>>> + Send,
     told: Arc<Mutex<(usize, Told)>>,
 ) -> impl Stream<Item = Event<K>> + Send
@@ -56,50 +86,48 @@ where
 {
     let mut is_failing = false;
     let mut has_told = false;
-    events.filter_map(move |event| {
-        let is_told = match &event {
-            Ok(Event::InitDone) => true,
-            Ok(_) => false,
-            Err(error) => match problem_of_watch(error) {
-                Some(ApiProblem::NotFound) => true,
-                Some(ApiProblem::Forbidden) => may_be_closed,
-                _ => false,
-            },
-        };
-        if is_told && !std::mem::replace(&mut has_told, true) {
-            let (left, told) = &mut *told.lock().unwrap_or_else(PoisonError::into_inner);
-            *left = left.saturating_sub(1);
-            if *left == 0
-                && let Some(told) = told.take()
-            {
-                // Whoever listened is gone with the controller.
-                told.send(()).ok();
-            }
-        }
+    events.flat_map(move |event| {
+        let is_nothing = event.as_ref().err().is_some_and(|error| source.is_nothing(error));
+        let is_told = is_nothing || matches!(event, Ok(Event::InitDone));
+        let is_first = is_told && !std::mem::replace(&mut has_told, true);
         let kept = match event {
             // Another try begins, which says nothing yet.
-            Ok(Event::Init) => Some(Event::Init),
+            Ok(Event::Init) => vec![Event::Init],
             Ok(event) => {
                 is_failing = false;
-                Some(event)
+                if let (Event::InitDone, Some(closed)) = (&event, &source.place.closed) {
+                    closed.store(false, Ordering::Relaxed);
+                }
+                vec![event]
             }
             Err(error) => {
                 // Once for each outage.
                 if !std::mem::replace(&mut is_failing, true) {
-                    let problem = watch_problem(&error);
-                    let namespace = Some(namespace.as_str()).filter(|it| !it.is_empty());
-                    tracing::warn!(
-                        what,
-                        namespace,
-                        problem,
-                        "a watch is interrupted and begins anew"
-                    );
+                    source.log(&error);
                 }
-                None
+                if is_first { vec![Event::Init, Event::InitDone] } else { Vec::new() }
             }
         };
-        std::future::ready(kept)
+        let told = is_first.then(|| Arc::clone(&told));
+        // After what there is: whoever waits for it looks at it then.
+        stream::iter(kept).chain(
+            stream::once(async move { told.and_then(|told| tell(&told)) })
+                .filter_map(std::future::ready),
+        )
     })
+}
+
+/// Says that one more has told what there is.
+fn tell<K>(told: &Mutex<(usize, Told)>) -> Option<Event<K>> {
+    let (left, told) = &mut *told.lock().unwrap_or_else(PoisonError::into_inner);
+    *left = left.saturating_sub(1);
+    if *left == 0
+        && let Some(told) = told.take()
+    {
+        // Whoever listened is gone with the controller.
+        told.send(()).ok();
+    }
+    None
 }
 
 fn problem_of_watch(error: &watcher::Error) -> Option<ApiProblem> {

@@ -59,7 +59,8 @@ impl Merger {
         let Some(source) = self.sources.get_mut(index) else { return (None, Vec::new()) };
         match event {
             Event::Init => {
-                source.listed.clear();
+                // What a list told that was not told to its end is known, and may be gone.
+                source.known.extend(source.listed.drain());
                 let is_first = !std::mem::replace(&mut self.has_begun, true);
                 (is_first.then_some(Event::Init), Vec::new())
             }
@@ -177,5 +178,26 @@ mod tests {
         ];
         let expected = ["I", "ia/1", "ia/2", "ib/1", "D", "+a/2", "+a/2", "-a/1", "-b/1"];
         assert_eq!(told(2, events), expected);
+    }
+
+    #[test]
+    fn a_list_that_was_not_told_to_its_end_leaves_nothing_behind() {
+        let first = vec![
+            (0, Event::Init),
+            (0, Event::InitApply(object("a", "gone"))),
+            (0, Event::Init),
+            (0, Event::InitApply(object("a", "1"))),
+            (0, Event::InitDone),
+        ];
+        assert_eq!(told(1, first), ["I", "ia/gone", "ia/1", "D", "-a/gone"]);
+        let later = vec![
+            (0, Event::Init),
+            (0, Event::InitDone),
+            (0, Event::Init),
+            (0, Event::InitApply(object("a", "gone"))),
+            (0, Event::Init),
+            (0, Event::InitDone),
+        ];
+        assert_eq!(told(1, later), ["I", "D", "+a/gone", "-a/gone"]);
     }
 }

@@ -100,7 +100,6 @@ impl Bed {
         let log = self.folder.join(format!("controller-{namespace}-{number}.log"));
         let file = File::options().create(true).append(true).open(&log).unwrap();
         command
-            .arg(format!("--namespace={namespace}"))
             .arg("--metrics-addr=127.0.0.1:0")
             .arg("--live-addr=127.0.0.1:0")
             .args(flags)
@@ -116,8 +115,12 @@ impl Bed {
             .stdin(Stdio::null())
             .stdout(file.try_clone().unwrap())
             .stderr(file);
-        if !flags.iter().any(|flag| flag.starts_with("--enable-leader-election")) {
+        let has = |name: &str| flags.iter().any(|flag| flag.starts_with(name));
+        if !has("--enable-leader-election") {
             command.arg("--enable-leader-election=false");
+        }
+        if !has("--namespace") {
+            command.arg(format!("--namespace={namespace}"));
         }
         let child = command.spawn().unwrap();
         let mut controller = Controller { child, metrics: 0, live: 0, log };
@@ -135,6 +138,19 @@ pub(crate) struct Controller {
 }
 
 impl Controller {
+    /// Everything that the controllers of a namespace have logged.
+    pub(crate) fn logs(bed: &Bed, namespace: &str) -> String {
+        let prefix = format!("controller-{namespace}-");
+        let files = std::fs::read_dir(&bed.folder).unwrap().map(|file| file.unwrap().path());
+        let is_of_it = |path: &PathBuf| {
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            let number = name.strip_prefix(&prefix).and_then(|it| it.strip_suffix(".log"));
+            number.is_some_and(|number| number.chars().all(|it| it.is_ascii_digit()))
+        };
+        let texts = files.filter(is_of_it).map(|path| std::fs::read_to_string(path).unwrap());
+        texts.collect()
+    }
+
     /// None: a program that has nothing to do.
     pub(crate) fn none() -> Self {
         let child = Command::new("true").spawn().unwrap();
@@ -187,12 +203,13 @@ impl Controller {
 
     /// Waits until it has ended by itself.
     pub(crate) async fn ended(&mut self) -> std::process::ExitStatus {
-        loop {
+        for _ in 0..6_000 {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return status;
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
+        panic!("the controller does not end");
     }
 
     /// What it serves as metrics.

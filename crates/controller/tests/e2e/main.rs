@@ -22,6 +22,7 @@ mod place;
 mod replicas;
 mod scenario;
 mod scenarios;
+mod scoped;
 mod stock;
 mod takeover;
 mod wild;

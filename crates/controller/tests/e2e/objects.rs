@@ -162,11 +162,16 @@ pub(crate) async fn make_namespace(client: &Client, name: &str) {
 
 /// Whether a test needs what only a `ClusterRole` allows; it says so where there is none.
 pub(crate) fn is_out_of_reach(what: &str) -> bool {
-    let is_scoped = std::env::var_os("ROLECALL_E2E_ROLE").is_some();
+    let is_scoped = has_roles_only();
     if is_scoped {
         println!("left out: {what}: Roles reach nothing of the cluster");
     }
     is_scoped
+}
+
+/// Whether the controller has a Role in each namespace and no more.
+pub(crate) fn has_roles_only() -> bool {
+    std::env::var_os("ROLECALL_E2E_ROLE").is_some()
 }
 
 /// Waits until a condition holds; says whether it did.
