@@ -93,17 +93,7 @@ fn from_eso(plane: &Plane, helm: &Helm) -> Result<()> {
         "metadata": {"name": "reader", "namespace": "team-a"},
         "spec": {"dataFrom": [{"sourceRef": {"generatorRef": {"kind": "STSSessionToken", "name": "reader"}}}]}});
     apply(plane, &object)?;
-    let uid = || {
-        plane.ask(&[
-            "get",
-            "externalsecret",
-            "reader",
-            "-n",
-            "team-a",
-            "-o",
-            "jsonpath={.metadata.uid}",
-        ])
-    };
+    let uid = || plane.field("externalsecret/reader", "team-a", "{.metadata.uid}");
     let made = uid()?;
     let owner = json!([{"apiVersion": "external-secrets.io/v1", "kind": "ExternalSecret",
         "name": "reader", "uid": made, "controller": true, "blockOwnerDeletion": true}]);
@@ -117,8 +107,8 @@ fn from_eso(plane: &Plane, helm: &Helm) -> Result<()> {
     )?;
     run_on(plane, helm, &FROM_ESO, &chart.display().to_string())?;
     ensure!(uid()? == made, "the ExternalSecret was lost");
-    let secret = ["get", "secret", "reader", "-n", "team-a", "-o", "jsonpath={.data.key}"];
-    ensure!(plane.ask(&secret)? == "dmFsdWU=", "the Secret was lost");
+    let kept = plane.field("secret/reader", "team-a", "{.data.key}")?;
+    ensure!(kept == "dmFsdWU=", "the Secret was lost");
     let crds = ["get", "crd", "stsassumeroletokens.generators.external-secrets.io", "-o", "name"];
     plane.ask(&crds)?;
     say("from ESO to rolecall and back: nothing was lost");

@@ -113,17 +113,7 @@ impl Helm {
         run(self.on(plane, &words).stdout(Stdio::null()))?;
         plane.ask(&["wait", "--for=condition=Established", "crds", "--all"])?;
         plane.ask(&["apply", "-f", &object])?;
-        let uid = || {
-            plane.ask(&[
-                "get",
-                "externalsecret",
-                "reader",
-                "-n",
-                "team-a",
-                "-o",
-                "jsonpath={.metadata.uid}",
-            ])
-        };
+        let uid = || plane.field("externalsecret/reader", "team-a", "{.metadata.uid}");
         let made = uid()?;
         let words = ["upgrade", "one", CHART, "--namespace=one", IMAGE, "--set=replicaCount=2"];
         run(self.on(plane, &words).stdout(Stdio::null()))?;

@@ -94,6 +94,11 @@ impl Plane {
         String::from_utf8(output.stdout).context("kubectl prints no text")
     }
 
+    /// One field of an object, as in `externalsecret/reader` and `{.metadata.uid}`.
+    pub(crate) fn field(&self, object: &str, namespace: &str, path: &str) -> Result<String> {
+        self.ask(&["get", object, "--namespace", namespace, "-o", &format!("jsonpath={path}")])
+    }
+
     /// A kubeconfig that acts by a token; `name` is its file in the folder.
     pub(crate) fn kubeconfig_for(&self, name: &str, token: &str) -> Result<PathBuf> {
         let text = std::fs::read_to_string(self.kubeconfig()).context("there is no kubeconfig")?;

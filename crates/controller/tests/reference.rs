@@ -18,8 +18,14 @@ use serde_json::Value;
 fn the_page_of_the_controller_is_what_the_code_says() {
     let mut page = String::from(
         "# rolecall-controller\n\nMade by `cargo xtask gen` from the code. How to begin: [the guide](../guides/cluster.md).\n\n\
-         ## Flags\n\n| flag | default | meaning |\n| --- | --- | --- |\n",
+         ## Commands\n\n| command | meaning |\n| --- | --- |\n\
+         | `rolecall-controller` | control, until a signal: the flags are below |\n",
     );
+    for command in Args::command().get_subcommands() {
+        let about = command.get_about().unwrap().to_string();
+        writeln!(page, "| `rolecall-controller {}` | {about} |", command.get_name()).unwrap();
+    }
+    page.push_str("\n## Flags\n\n| flag | default | meaning |\n| --- | --- | --- |\n");
     for flag in Args::command().get_arguments() {
         let Some(long) = flag.get_long().filter(|long| !["help", "version"].contains(long)) else {
             continue;
@@ -37,7 +43,7 @@ fn the_page_of_the_controller_is_what_the_code_says() {
     page.push_str(
         "\nESO's other flags are taken and said to be ignored. Variables: `AWS_STS_ENDPOINT`, `AWS_ECR_ENDPOINT`, \
          `AWS_ECR_PUBLIC_ENDPOINT`, then those of [the environment](environment.md) that name regions, \
-         endpoints, certificates and the controller's own identity; `KUBECONFIG` outside of a pod.\n\n\
+         endpoints, certificates, proxies (for AWS alone) and the controller's own identity; `KUBECONFIG` outside of a pod; `POD_NAMESPACE`, and `POD_NAME` or `HOSTNAME`, for the Lease.\n\n\
          ## Conditions\n\nThe words are constant. `Refreshing` is on rolecall's CRD alone.\n\n\
          | condition | status | reason | message, or cure |\n| --- | --- | --- | --- |\n",
     );
