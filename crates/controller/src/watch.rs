@@ -203,9 +203,8 @@ impl Watching {
 
     async fn accounts(self, told: Told) {
         let config = watcher::Config::default();
-        let events = self.namespaced("serviceaccounts", &config, told, |metadata| {
-            PartialObjectMeta { metadata, ..PartialObjectMeta::default() }
-        });
+        let gone = |metadata| PartialObjectMeta { metadata, ..PartialObjectMeta::default() };
+        let events = self.namespaced("serviceaccounts", &config, told, gone, |_| Vec::new());
         let mut events = std::pin::pin!(events);
         while let Some(event) = events.next().await {
             match event {
@@ -233,10 +232,11 @@ impl Watching {
 
     async fn targets(self, told: Told) {
         let only_ours = watcher::Config::default().labels(&format!("{MANAGED}=true"));
-        let events = self.namespaced("secrets", &only_ours, told, |metadata| Secret {
-            metadata,
-            ..Secret::default()
-        });
+        let gone = |metadata| Secret { metadata, ..Secret::default() };
+        // Those that we wrote are known before the watch tells of them.
+        let world = Arc::clone(&self.world);
+        let known = move |namespace: Option<&str>| world.targets_in(namespace);
+        let events = self.namespaced("secrets", &only_ours, told, gone, known);
         let mut events = std::pin::pin!(events);
         while let Some(event) = events.next().await {
             match event {
@@ -286,22 +286,25 @@ impl Watching {
         let place = Place { what, closed };
         let kind = kind.clone();
         let sources = listened(&place, apis, &watcher::Config::default(), told, prune);
-        merge::merged(sources, move |key| {
+        let gone = move |key: &Key| {
             let mut object = DynamicObject::new(&key.name, &kind);
             object.metadata.namespace = (!key.namespace.is_empty()).then(|| key.namespace.clone());
             object
-        })
+        };
+        merge::merged(sources, gone, |_| Vec::new())
     }
 
     /// The objects of a kind of Kubernetes' own.
-    fn namespaced<K>(
+    fn namespaced<K, F>(
         &self,
         what: &'static str,
         config: &watcher::Config,
         told: Told,
         gone: fn(ObjectMeta) -> K,
-    ) -> impl Stream<Item = Event<K>> + Send + use<K>
+        known: F,
+    ) -> impl Stream<Item = Event<K>> + Send + use<K, F>
     where
+        F: Fn(Option<&str>) -> Vec<Key> + Send + 'static,
         K: kube::Resource<DynamicType = (), Scope = NamespaceResourceScope>,
         K: Clone + DeserializeOwned + std::fmt::Debug + Send + 'static,
     {
@@ -314,13 +317,17 @@ impl Watching {
         };
         let place = Place { what, closed: None };
         let sources = listened(&place, apis, config, told, |_| {});
-        merge::merged(sources, move |key| {
+        let gone = move |key: &Key| {
             gone(ObjectMeta {
                 namespace: Some(key.namespace.clone()),
                 name: Some(key.name.clone()),
                 ..ObjectMeta::default()
             })
-        })
+        };
+        let namespaces = self.namespaces.clone();
+        // Of one watch of the whole cluster there is no namespace.
+        let known = move |index: usize| known(namespaces.get(index).map(String::as_str));
+        merge::merged(sources, gone, known)
     }
 }
 

@@ -280,6 +280,13 @@ impl World {
         owned.map(|(at, _)| at.name.clone()).collect()
     }
 
+    /// The Secrets that are taken to be there, in one namespace or in all of them.
+    pub fn targets_in(&self, namespace: Option<&str>) -> Vec<Key> {
+        let targets = locked(&self.targets);
+        let keys = targets.keys().filter(|key| namespace.is_none_or(|it| key.namespace == it));
+        keys.cloned().collect()
+    }
+
     /// Notes that an object writes a Secret, until that is dropped.
     pub fn writing(&self, target: &Key, object: &Key) -> Writing<'_> {
         let write = (target.clone(), object.clone());

@@ -14,9 +14,13 @@ use kube::runtime::watcher::Event;
 use crate::object::Key;
 
 /// Tells of all sources as of one; `gone` makes of a name an object that is told to be deleted.
+///
+/// `known` says what else is taken to be there in the place of a source: what a list does not tell of
+/// it, is gone too.
 pub(super) fn merged<K>(
     sources: Vec<BoxStream<'static, Event<K>>>,
     gone: impl Fn(&Key) -> K + Send + 'static,
+    known: impl Fn(usize) -> Vec<Key> + Send + 'static,
 ) -> impl Stream<Item = Event<K>> + Send
 where
     K: Resource + Send + 'static,
@@ -25,6 +29,9 @@ where
     let tagged = sources.into_iter().enumerate();
     let tagged = tagged.map(|(index, source)| source.map(move |event| (index, event)).boxed());
     select_all(tagged).flat_map(move |(index, event)| {
+        if matches!(event, Event::InitDone) {
+            merger.know(index, known(index));
+        }
         let (told, deleted) = merger.take(index, event);
         let deleted: Vec<_> = deleted.iter().map(|key| Event::Delete(gone(key))).collect();
         stream::iter(told.into_iter().chain(deleted))
@@ -52,6 +59,13 @@ impl Merger {
     fn new(sources: usize) -> Self {
         let sources = (0..sources).map(|_| Source::default()).collect();
         Self { sources, has_begun: false, is_done: false, gone: HashSet::new() }
+    }
+
+    /// Takes these to be there, unless the list that is told to its end now says otherwise.
+    fn know(&mut self, index: usize, keys: Vec<Key>) {
+        if let Some(source) = self.sources.get_mut(index) {
+            source.known.extend(keys);
+        }
     }
 
     /// What an event of a source is to whoever sees all of them: first an event, then what is gone.
@@ -199,5 +213,17 @@ mod tests {
             (0, Event::InitDone),
         ];
         assert_eq!(told(1, later), ["I", "D", "+a/gone", "-a/gone"]);
+    }
+
+    #[test]
+    fn what_is_taken_to_be_there_and_is_not_listed_is_gone() {
+        let mut merger = Merger::new(1);
+        let mut take = |event: Event<ConfigMap>| merger.take(0, event).1;
+        assert!(take(Event::Init).is_empty() && take(Event::InitDone).is_empty());
+        assert!(take(Event::Init).is_empty());
+        assert!(take(Event::InitApply(object("a", "1"))).is_empty());
+        merger.know(0, vec![Key::new("a", "1"), Key::new("a", "written")]);
+        let (_, gone) = merger.take(0, Event::<ConfigMap>::InitDone);
+        assert_eq!(gone, [Key::new("a", "written")]);
     }
 }
