@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
+use serde_json::json;
 
 use crate::plane::Plane;
 use crate::tools::{cache, root, run, say};
@@ -84,6 +85,7 @@ impl Helm {
         plane.ask(&["create", "namespace", "chart"])?;
         let restricted = "pod-security.kubernetes.io/warn=restricted";
         plane.ask(&["label", "namespace", "chart", restricted])?;
+        monitoring_kinds(plane)?;
         for values in RENDERED {
             let words = ["template", "rolecall", CHART, "--namespace=chart", IMAGE];
             let text = printed(self.alone(&words).arg("--set=installCRDs=false").args(values))?;
@@ -157,6 +159,34 @@ impl Helm {
     }
 }
 
+/// The kinds of the Prometheus operator, as far as the API server looks at them.
+fn monitoring_kinds(plane: &Plane) -> Result<()> {
+    let (group, any) = (
+        "monitoring.coreos.com",
+        json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true}),
+    );
+    for kind in ["ServiceMonitor", "PrometheusRule"] {
+        let plural = format!("{}s", kind.to_lowercase());
+        let crd = json!({
+            "apiVersion": "apiextensions.k8s.io/v1",
+            "kind": "CustomResourceDefinition",
+            "metadata": {"name": format!("{plural}.{group}")},
+            "spec": {
+                "group": group,
+                "scope": "Namespaced",
+                "names": {"kind": kind, "plural": plural, "singular": kind.to_lowercase()},
+                "versions": [{"name": "v1", "served": true, "storage": true,
+                    "schema": {"openAPIV3Schema": any}}],
+            },
+        });
+        let file = plane.folder.join("crd.json");
+        std::fs::write(&file, crd.to_string())?;
+        plane.ask(&["apply", "-f", &file.display().to_string()])?;
+    }
+    plane.ask(&["wait", "--for=condition=Established", "crds", "--all"])?;
+    Ok(())
+}
+
 /// The chart as a version before this one: another number, and CRDs without some field.
 fn version_before(folder: &Path) -> Result<String> {
     let copy = folder.join("before");
@@ -199,8 +229,9 @@ const HEADER: &str = "# The controller, alone in its cluster: one replica, and t
 # Beside External Secrets Operator take beside-eso/ too. Made of the chart by cargo xtask gen.
 ";
 /// Values that people set.
-const RENDERED: [&[&str]; 9] = [
+const RENDERED: [&[&str]; 10] = [
     &[],
+    &["--set=serviceMonitor.enabled=true", "--set=prometheusRule.enabled=true"],
     &["--set=replicaCount=3", "--set=ambientIdentity=all"],
     &["--set=leaderElect=false"],
     &["--set=scopedNamespaces={chart,default}", "--set=tokenNamespaces={chart}"],
