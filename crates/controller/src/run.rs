@@ -199,21 +199,33 @@ async fn work(
             // What changes while another replica works is its affair; the stores keep up with it.
             () = forget(&mut triggers) => return,
         }
-        on.leads_since.set(Some(on.clock.now()));
-        let mut passes = std::pin::pin!(control(on, &mut triggers, end));
-        // Between two looks at the Lease a pass may be anywhere: none goes on when the time is over.
-        let passes = std::future::poll_fn(|context| {
-            if election.is_held() { passes.as_mut().poll(context) } else { Poll::Pending }
-        });
-        tokio::select! {
-            biased;
-            // The passes end with it, wherever they are.
-            () = election.keep() => {}
-            () = passes => return,
+        if lead(on, election, &mut triggers, end).await {
+            return;
         }
         // Another replica goes on: what it does stands in the cluster, not in this memory.
         on.states.clear();
         on.metrics.stands_by();
+    }
+}
+
+/// Works until the Lease is lost, or until the end; says whether it was the end.
+async fn lead(
+    on: &Arc<Reconciler>,
+    election: &Election,
+    triggers: &mut mpsc::UnboundedReceiver<Trigger>,
+    end: &CancellationToken,
+) -> bool {
+    on.leads_since.set(Some(on.clock.now()));
+    let mut passes = std::pin::pin!(control(on, triggers, end));
+    // Between two looks at the Lease a pass may be anywhere: none goes on when the time is over.
+    let passes = std::future::poll_fn(|context| {
+        if election.is_held() { passes.as_mut().poll(context) } else { Poll::Pending }
+    });
+    tokio::select! {
+        biased;
+        // The passes end with it, wherever they are.
+        () = election.keep() => false,
+        () = passes => true,
     }
 }
 
