@@ -47,7 +47,11 @@ async fn a_leader_is_killed_twenty_times() {
         place.external_secret(&name, ROLE, "reader", json!({})).await;
         place.wait_ready(&name, "True").await;
     }
-    assert!(leads(&place.controller).await && !leads(&standby).await);
+    let is_one = || async { leads(&place.controller).await != leads(&standby).await };
+    assert!(eventually(10.0, is_one).await);
+    if leads(&standby).await {
+        std::mem::swap(&mut place.controller, &mut standby);
+    }
     tells_of_no_object(&standby).await;
     let mut longest = Duration::ZERO;
     for round in 0..20 {
@@ -77,13 +81,17 @@ async fn a_leader_is_killed_twenty_times() {
         assert_eq!(place.data(&format!("settled{index}")).await.len(), 4);
         assert_eq!(calls_for(&place, &format!("settled{index}")), 1);
     }
+    // A machine that is slow for a second loses the lease by itself, perhaps between a call and a write.
+    let lost = Controller::logs(&place.bed, "replicas").matches("the lease is lost").count();
+    let mut twice = 0;
     for round in 0..20 {
         // Minted once, and once more where the kill came between the call and the write.
         let (name, next) = (format!("k{round}"), format!("n{round}"));
-        assert!((1..=2).contains(&calls_for(&place, &name)), "{name}");
-        assert_eq!(calls_for(&place, &next), 1, "{next}");
+        assert!((1..=2 + lost).contains(&calls_for(&place, &name)), "{name}");
+        twice += calls_for(&place, &next) - 1;
         assert_eq!(place.data(&name).await.len(), 4, "{name}");
     }
+    assert!(twice <= lost, "{twice} were minted twice, and the lease was lost {lost} times");
     place.leaks_nothing().await;
     // The Lease is somebody's no longer once both have ended.
     standby.signal(Signal::TERM);
