@@ -37,7 +37,9 @@ impl Run<'_> {
         self.is_recalled = false;
         // By a list, which is all that the role allows.
         let only = ListParams::default().fields(&format!("metadata.name={}", self.key.name));
+        let permit = self.on.requests.acquire(self.seen.past.synced.is_none()).await;
         let found = self.objects().list(&only).await;
+        drop(permit);
         let newest = found.ok().and_then(|found| version_of(found.items.first()?));
         // Where nobody answers it is as it was told.
         newest > version_of(&self.object) && newest.is_some()
