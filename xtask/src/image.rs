@@ -10,9 +10,10 @@ use serde_json::Value;
 
 use crate::cluster::{controller_kubeconfig, get_with, install, start_emulator};
 use crate::dist::{CONTROLLER, archive};
+use crate::guides::{Page, run_page};
 use crate::oci::unpack;
 use crate::plane::{Plane, free_port};
-use crate::tools::{root, run, say, target};
+use crate::tools::{cache, root, run, say, target};
 
 /// The root of an image, and how it begins.
 pub(crate) struct Unpacked {
@@ -103,6 +104,66 @@ pub(crate) fn judge_controller(programs: &Path) -> Result<()> {
     Ok(())
 }
 
+/// The guide to images, with real tools and a registry on this machine.
+pub(crate) fn judge_guide() -> Result<()> {
+    let crane = crane()?;
+    debian("skopeo")?;
+    let folder = target()?.join("images");
+    std::fs::remove_dir_all(&folder).ok();
+    std::fs::create_dir_all(&folder).context("cannot make the folder of the guide")?;
+    std::os::unix::fs::symlink(target()?, folder.join("target"))?;
+    let registry = format!("127.0.0.1:{}", free_port()?);
+    // It speaks http, as a real one does not.
+    let trusts = format!("[[registry]]\nlocation = \"{registry}\"\ninsecure = true\n");
+    std::fs::write(folder.join("registries.conf"), trusts)?;
+    let wrapper = "#!/bin/sh\nexec /usr/bin/skopeo --registries-conf registries.conf \"$@\"\n";
+    std::fs::write(folder.join("skopeo"), wrapper)?;
+    run(Command::new("chmod").arg("+x").arg(folder.join("skopeo")))?;
+    let mut serve = Command::new(&crane);
+    serve.args(["registry", "serve", "--address", &registry]).stderr(Stdio::null());
+    let _served = Running(serve.spawn().context("cannot start the registry")?);
+    for _ in 0..100 {
+        if get_with(&registry, "/v2/", "").is_ok() {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let tools = crane.parent().context("crane has no folder")?.display();
+    let path = format!("{}:{tools}:/usr/bin:/bin", folder.display());
+    run_page(&IMAGES, |line| {
+        let mut shell = Command::new("sh");
+        shell.args(["-e", "-c", line]).current_dir(&folder);
+        shell.env("PATH", &path).env("REGISTRY", &registry);
+        shell
+    })
+}
+
+/// Debian's package, installed where it is missing.
+fn debian(package: &str) -> Result<()> {
+    let found = Command::new(package).arg("--version").stdout(Stdio::null()).status();
+    if found.is_ok_and(|status| status.success()) {
+        return Ok(());
+    }
+    say(&format!("installing {package}"));
+    let mut install = Command::new("apt-get");
+    install.args(["install", "--yes", "--quiet", package]).stdout(Stdio::null());
+    run(&mut install).with_context(|| format!("{package} is needed: install it"))
+}
+
+/// Builds it when it is missing, once per machine.
+fn crane() -> Result<PathBuf> {
+    let tool = cache()?.join(format!("crane-{CRANE}")).join("crane");
+    if !tool.exists() {
+        let mut build = Command::new("go");
+        build.args(["build", "-mod=readonly", "-trimpath", "-o"]).arg(&tool);
+        build.arg("github.com/google/go-containerregistry/cmd/crane");
+        build.current_dir(root().join("tools/go/crane"));
+        build.env("GOFLAGS", "-buildvcs=false").env("CGO_ENABLED", "0");
+        run(&mut build).context("Go 1.26 or newer builds crane")?;
+    }
+    Ok(tool)
+}
+
 fn wait_until_ready(running: &mut Running, live: u16, folder: &Path) -> Result<()> {
     for _ in 0..600 {
         if let Some(status) = running.0.try_wait()? {
@@ -127,3 +188,10 @@ impl Drop for Running {
         self.0.wait().ok();
     }
 }
+
+/// Of `tools/go/crane/go.mod`.
+const CRANE: &str = "v0.22.1";
+const IMAGES: Page = Page {
+    file: "images.md",
+    skipped: &[("buildah bud", "its base image is in no registry that is reached here")],
+};

@@ -31,7 +31,8 @@ pub(crate) fn judge_shipped() -> Result<()> {
     dist::judge_dist()?;
     let programs = target()?.join("debug");
     step::judge_image(&programs.join("rolecall"))?;
-    image::judge_controller(&programs)
+    image::judge_controller(&programs)?;
+    image::judge_guide()
 }
 
 /// The AWS CLI and boto3 against the built-in world.
