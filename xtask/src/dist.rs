@@ -78,7 +78,7 @@ fn static_binary(program: &str) -> Result<PathBuf> {
     build.args(["--bin", program, "--target", TRIPLE, "--target-dir"]);
     build.arg(target()?.join("dist"));
     let away = format!("--remap-path-prefix={}=/rolecall", root().display());
-    let flags = format!("-C target-feature=+crt-static {away} {}", registry_away()?);
+    let flags = format!("{STATIC} {away} {}", registry_away()?);
     run(build.env("RUSTFLAGS", flags))?;
     static_path(program)
 }
@@ -184,6 +184,9 @@ const IMAGES: [(&str, &str, &[&str]); 2] = [
     (CONTROLLER, "rolecall-controller", &["/rolecall-controller"]),
     (STEP, "rolecall", &["/rolecall", "relay-step"]),
 ];
+/// Linked with the C library; random numbers by the system call alone, since an empty root has no
+/// /dev/urandom to fall back to.
+const STATIC: &str = "-C target-feature=+crt-static --cfg getrandom_backend=\"linux_getrandom\"";
 const CYCLONEDX: &str = "0.5.7";
 const TRIPLE: &str = "x86_64-unknown-linux-gnu";
 /// Debian's package ca-certificates.

@@ -44,8 +44,10 @@ fn crds() -> anyhow::Result<()> {
 }
 
 fn control(args: rolecall_controller::args::RunArgs, ignored: &[&str]) -> anyhow::Result<()> {
-    // The client of the API server quotes answers that it cannot read.
-    let filter = format!("warn,kube_client=off,rolecall_controller={}", args.loglevel);
+    // The client of the API server quotes answers that it cannot read, and its watches tell of each try
+    // what we tell once.
+    let filter =
+        format!("warn,kube_client=off,kube_runtime=off,rolecall_controller={}", args.loglevel);
     let filter = EnvFilter::try_new(filter)?;
     tracing_subscriber::fmt()
         .json()

@@ -157,7 +157,12 @@ impl Reconciler {
         self.metrics.forget(key);
         self.metrics.out_of_scope(key, true);
         if !was_known {
-            tracing::info!(object = %key, "not all of its sources are rolecall's");
+            let (namespace, name) = (&key.namespace, &key.name);
+            tracing::info!(
+                namespace,
+                name,
+                "out of scope: its sources, or its store, are another controller's"
+            );
         }
     }
 

@@ -182,7 +182,14 @@ fn parameters() -> PatchParams {
 }
 
 fn told(what: &str, error: &kube::Error) -> anyhow::Error {
-    anyhow::anyhow!("could not {what}: {}", problem_of(error))
+    let problem = problem_of(error);
+    let hint = match problem {
+        ApiProblem::Forbidden => {
+            "; name the namespaces that this role reaches, --namespace=a,b, or ask as an administrator"
+        }
+        _ => "",
+    };
+    anyhow::anyhow!("could not {what}: {problem}{hint}")
 }
 
 /// Runs it for the cluster of the kubeconfig or of the pod, and prints what was done.

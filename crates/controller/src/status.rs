@@ -255,8 +255,10 @@ fn failure_of(status: &Value, next: Option<Timestamp>, is_same: bool) -> Option<
     let message = text("message").unwrap_or_default().to_owned();
     let mut failure = Failure::new(reason, text("code").unwrap_or_default(), message, since);
     failure.attempts = u32::try_from(attempts).unwrap_or(u32::MAX);
-    // The ladder goes on where it was left.
-    failure.planned = next;
+    // The ladder goes on where it was left. What is looked for without a call is looked for at once: it
+    // may have come while nobody looked.
+    let calls_nobody = matches!(reason, Reason::MissingInput | Reason::InvalidSpec);
+    failure.planned = if calls_nobody { next.map(|_| since) } else { next };
     // What was edited while nobody looked is another question; so is what waits for a change, which
     // nobody may have seen either.
     failure.asking = (!is_same || next.is_none()).then(String::new);
@@ -317,6 +319,24 @@ mod tests {
         // What was edited meanwhile is another question.
         let edited = past_of(Some(&status), 2).failure.unwrap();
         assert_eq!(edited.asking.as_deref(), Some(""));
+    }
+
+    #[test]
+    fn what_was_missing_is_looked_for_at_once_after_a_start() {
+        for (class, is_at_once) in
+            [("MissingInput", true), ("InvalidSpec", true), ("Throttled", false)]
+        {
+            let status = json!({
+                "observedGeneration": 1,
+                "nextRefreshTime": "2026-01-01T05:00:00Z",
+                "lastError": {"class": class, "code": "c", "message": "m",
+                    "since": "2026-01-01T01:00:00Z", "attempts": 3},
+            });
+            let failure = past_of(Some(&status), 1).failure.unwrap();
+            let next = failure.next_try(&Seed { uid: "u", entry: 0 }, false).unwrap();
+            assert_eq!(next == failure.since, is_at_once, "{class}");
+            assert_eq!(failure.attempts, 3);
+        }
     }
 
     #[test]

@@ -116,24 +116,27 @@ impl Run<'_> {
         }
     }
 
+    /// The Secrets with keys that are not there.
+    pub(super) async fn missing_keys(&self, plans: &[rolecall_engine::plan::Plan]) -> Vec<String> {
+        let mut names = key_secrets(plans);
+        names.sort_unstable();
+        names.dedup();
+        let mut missing = Vec::new();
+        for name in names {
+            if let Ok(None) = self.secrets().get_metadata_opt(name).await {
+                missing.push(format!("{}/{name}", self.key.namespace));
+            }
+        }
+        missing
+    }
+
     /// What the key Secrets of these plans are, and what templates come from: their UIDs and versions,
     /// or that they are not there. No watch shows them.
     pub(super) async fn key_version(
         &self,
         plans: &[rolecall_engine::plan::Plan],
     ) -> Option<String> {
-        let mut names: Vec<&str> = plans
-            .iter()
-            .filter_map(|plan| match &plan.source {
-                SourceSpec::Secret { keys, .. } => Some(keys),
-                _ => None,
-            })
-            .flat_map(|keys| {
-                let token = keys.session_token.as_ref();
-                [&keys.access_key_id, &keys.secret_access_key].into_iter().chain(token)
-            })
-            .map(|reference| reference.name.as_str())
-            .collect();
+        let mut names = key_secrets(plans);
         let template = self.asked.as_ref().and_then(|asked| asked.target.template.as_ref());
         let from = template.map(|template| template.from.as_slice()).unwrap_or_default();
         names.extend(from.iter().filter_map(|it| Some(it.secret.as_ref()?.name.as_str())));
@@ -152,6 +155,19 @@ impl Run<'_> {
         }
         (!version.is_empty()).then_some(version)
     }
+}
+
+/// The Secrets that hold the keys of these plans.
+fn key_secrets(plans: &[rolecall_engine::plan::Plan]) -> Vec<&str> {
+    let keys = plans.iter().filter_map(|plan| match &plan.source {
+        SourceSpec::Secret { keys, .. } => Some(keys),
+        _ => None,
+    });
+    let references = keys.flat_map(|keys| {
+        let token = keys.session_token.as_ref();
+        [&keys.access_key_id, &keys.secret_access_key].into_iter().chain(token)
+    });
+    references.map(|reference| reference.name.as_str()).collect()
 }
 
 /// Which object of a name it is, and in which state.

@@ -9,6 +9,7 @@ use rolecall_engine::plan::Plan;
 
 use super::{MOST_STEPS, Run};
 use crate::decide::{Step, Verdict, decide};
+use crate::events::words;
 use crate::object::Key;
 use crate::schedule::after;
 use crate::seen::{Announcement, Seen};
@@ -48,8 +49,18 @@ impl Run<'_> {
                 // A template that cannot be rendered is told of as in a pass.
                 Step::Mint { .. } if self.prepare_renderer().await.is_err() => continue,
                 Step::Mint { .. } => {
-                    let plans = self.planned.iter().flat_map(|planned| &planned.plans);
-                    would.extend(plans.map(call));
+                    let plans =
+                        self.planned.as_ref().map(|it| it.plans.clone()).unwrap_or_default();
+                    let missing = self.missing_keys(&plans).await;
+                    if !missing.is_empty() {
+                        would.push(format!(
+                            "wait for Secret {}: it is not there",
+                            missing.join(", ")
+                        ));
+                        let soon = after(self.on.clock.now(), SignedDuration::from_mins(1));
+                        return self.observed(observer, &would, Some(soon));
+                    }
+                    would.extend(plans.iter().map(call));
                     would.push(format!("write Secret {}", self.target_key()));
                     would.push("write the status".to_owned());
                     // Whoever serves the object beside us will have renewed it by then.
@@ -68,15 +79,15 @@ impl Run<'_> {
     fn observed(&self, observer: &Observer, would: &[String], next: Option<Timestamp>) -> Action {
         let text = if would.is_empty() { "nothing".to_owned() } else { would.join("; ") };
         let times = |time: Option<Timestamp>| time.map(|time| time.to_string());
-        let (expires, next_time) = (times(self.seen.ends()), times(next));
+        let (expires, looks_again) = (times(self.seen.ends()), times(next));
         let objects = self.on.world.objects.len();
         if observer.is_news(&self.key, &format!("{text} {expires:?}"), objects) {
             tracing::info!(
                 namespace = %self.key.namespace,
                 name = %self.key.name,
                 would = text,
-                next = next_time,
                 expires,
+                looks_again,
                 "observed"
             );
         }
@@ -111,7 +122,8 @@ fn call(plan: &Plan) -> String {
 }
 
 fn status(verdict: &Verdict) -> String {
-    let ready = if verdict.ready.is_ready() { "True" } else { "False" };
+    let status = if verdict.ready.is_ready() { "True" } else { "False" };
+    let ready = format!("{status}/{}", verdict.ready.reason());
     let failure = verdict.failure.as_ref().map(|it| format!(" ({})", it.message));
     format!(
         "write the status: Ready={ready}, Refreshing={}{}",
@@ -127,7 +139,7 @@ fn failure(what: Announcement) -> Option<String> {
         | Announcement::Updated
         | Announcement::Deleted
         | Announcement::OrphanDeleted => None,
-        what => Some(format!("say {what:?} as an Event")),
+        what => Some(format!("say {} as an Event", words(what, None).1)),
     }
 }
 

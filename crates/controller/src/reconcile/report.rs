@@ -7,9 +7,9 @@ use serde_json::json;
 use super::Run;
 use crate::api_error::{ApiProblem, problem_of};
 use crate::decide::Verdict;
-use crate::failure::{Failure, Reason};
+use crate::failure::{Failure, KUBERNETES, Reason};
 use crate::object::{STATUS_MANAGER, external_secrets, version_of};
-use crate::seen::{Announcement, Wanted};
+use crate::seen::{Announcement, Owner, Ready, Target, Wanted};
 use crate::status::Report;
 
 impl Run<'_> {
@@ -71,10 +71,30 @@ impl Run<'_> {
             )),
             _ => None,
         };
-        let failure = failure.or(unread.as_ref()).or(of_inputs).or(self.seen.past.failure.as_ref());
+        let of_target = self.failure_of_target(what);
+        let failure = failure.or(unread.as_ref()).or(of_inputs).or(of_target.as_ref());
+        let failure = failure.or(self.seen.past.failure.as_ref());
         let reference = self.object.object_ref(&external_secrets());
         self.on.events.say(reference, what, failure);
         self.seen.announced(what);
+    }
+
+    /// What stands in the way of a write, and what to do about it.
+    fn failure_of_target(&self, what: Announcement) -> Option<Failure> {
+        let Target::Present(target) = &self.seen.target else { return None };
+        let (reason, ready) = match (what, target.owner) {
+            (Announcement::Failed(reason @ Reason::TargetConflict), Owner::OtherExternalSecret) => {
+                (reason, Ready::OwnedByAnother)
+            }
+            (Announcement::Failed(reason @ Reason::TargetConflict), _) => (reason, Ready::NotTaken),
+            (Announcement::Failed(reason @ Reason::TargetImmutable), _) => {
+                (reason, Ready::Immutable)
+            }
+            _ => return None,
+        };
+        let name = self.target_key().name;
+        let message = format!("Secret {name}: {}; {}", ready.message(), reason.cure());
+        Some(Failure::new(reason, KUBERNETES, message, self.on.clock.now()))
     }
 
     /// One line for each refresh.

@@ -38,11 +38,30 @@ where
     let is_one_of_many = apis.len() > 1;
     let told = Arc::new(Mutex::new((apis.len(), told)));
     let source = |(namespace, api): (String, Api<K>)| {
-        let events = watch(api, config.clone()).default_backoff().modify(prune);
+        let events = after_an_answer(watch(api, config.clone())).default_backoff().modify(prune);
         let source = Source { place: place.clone(), namespace, is_one_of_many };
         logged(source, events, Arc::clone(&told)).boxed()
     };
     apis.into_iter().map(source).collect()
+}
+
+/// Tells that a list begins together with what it tells: a try alone is no success, and the pauses
+/// between tries grow until there is one.
+fn after_an_answer<K: Send>(
+    events: impl Stream<Item = watcher::Result<Event<K>>> + Send,
+) -> impl Stream<Item = watcher::Result<Event<K>>> + Send {
+    let mut begins = false;
+    events.flat_map(move |event| {
+        let told = match event {
+            Ok(Event::Init) => {
+                begins = true;
+                Vec::new()
+            }
+            Ok(event) if std::mem::take(&mut begins) => vec![Ok(Event::Init), Ok(event)],
+            event => vec![event],
+        };
+        stream::iter(told)
+    })
 }
 
 /// One watch.
@@ -147,5 +166,36 @@ fn watch_problem(error: &watcher::Error) -> String {
         | watcher::Error::WatchFailed(error) => problem_of(error).to_string(),
         watcher::Error::WatchError(status) => format!("status {}", status.code),
         watcher::Error::NoResourceVersion => "no resource version".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::api::core::v1::ConfigMap;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_try_without_an_answer_is_no_success() {
+        let error = || Err(watcher::Error::NoResourceVersion);
+        let events: Vec<watcher::Result<Event<ConfigMap>>> = vec![
+            Ok(Event::Init),
+            error(),
+            Ok(Event::Init),
+            error(),
+            Ok(Event::Init),
+            Ok(Event::InitDone),
+            Ok(Event::Apply(ConfigMap::default())),
+        ];
+        let told: Vec<&str> = after_an_answer(stream::iter(events))
+            .map(|event| match event {
+                Ok(Event::Init) => "begins",
+                Ok(Event::InitDone) => "done",
+                Ok(_) => "change",
+                Err(_) => "error",
+            })
+            .collect()
+            .await;
+        assert_eq!(told, ["error", "error", "begins", "done", "change"]);
     }
 }
