@@ -35,7 +35,7 @@ pub enum Work {
 #[derive(Debug, clap::Args)]
 pub struct ReleaseArgs {
     /// In these namespaces alone, separated by commas
-    #[arg(long, value_delimiter = ',', value_name = "NAMESPACES")]
+    #[arg(long, value_delimiter = ',', value_parser = namespace, value_name = "NAMESPACES")]
     pub namespace: Vec<String>,
 }
 
@@ -61,13 +61,7 @@ pub struct RunArgs {
     pub controller_class: String,
     /// Watch these namespaces alone, separated by commas; no role of the whole cluster is needed then,
     /// and those of the kind `ClusterGenerator` are there only if such a role is
-    #[arg(
-        long,
-        value_delimiter = ',',
-        default_value = "",
-        hide_default_value = true,
-        value_name = "NAMESPACES"
-    )]
+    #[arg(long, value_delimiter = ',', value_parser = namespace, default_value = "", hide_default_value = true, value_name = "NAMESPACES")]
     pub namespace: Vec<String>,
     /// Write nothing and call nobody: say for each object what would be done
     #[arg(long)]
@@ -110,7 +104,7 @@ pub struct ElectionArgs {
     #[arg(long, default_value_t = true, action = ArgAction::Set, num_args = 0..=1, default_missing_value = "true")]
     pub enable_leader_election: bool,
     /// The name of the Lease; two installations in one namespace need two
-    #[arg(long, default_value = "rolecall-controller", value_name = "NAME")]
+    #[arg(long, value_parser = lease_name, default_value = "rolecall-controller", value_name = "NAME")]
     pub leader_election_id: String,
     /// Its namespace; without the flag `POD_NAMESPACE`, then that of the service account, then that of
     /// the kubeconfig
@@ -153,6 +147,27 @@ pub fn without_ignored(
 fn duration(text: &str) -> Result<SignedDuration, String> {
     let duration = go_duration(text).filter(|it| *it >= SignedDuration::ZERO);
     duration.ok_or_else(|| "a duration is written as in 90s, 5m or 1h30m".to_owned())
+}
+
+/// <https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-label-names>
+fn namespace(text: &str) -> Result<String, String> {
+    let name = text.trim();
+    let is_name = name.is_empty() || (name.len() <= 63 && is_label(name));
+    let problem = "a namespace has at most 63 lower-case letters, digits and dashes";
+    is_name.then(|| name.to_owned()).ok_or_else(|| problem.to_owned())
+}
+
+/// <https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-subdomain-names>
+fn lease_name(text: &str) -> Result<String, String> {
+    let is_name = text.len() <= 253 && text.split('.').all(is_label);
+    let problem =
+        "a name has at most 253 lower-case letters, digits, dashes and dots, and is not empty";
+    is_name.then(|| text.to_owned()).ok_or_else(|| problem.to_owned())
+}
+
+fn is_label(text: &str) -> bool {
+    let is_inner = |it: char| it.is_ascii_lowercase() || it.is_ascii_digit() || it == '-';
+    !text.is_empty() && text.chars().all(is_inner) && !text.starts_with('-') && !text.ends_with('-')
 }
 
 fn span(text: &str) -> Result<Duration, String> {
@@ -205,6 +220,24 @@ mod tests {
     fn the_flags_are_sound() {
         use clap::CommandFactory as _;
         Args::command().debug_assert();
+    }
+
+    #[test]
+    fn names_that_cannot_be_are_refused_at_the_start() {
+        let parse = |flag: &str| Args::try_parse_from(["rolecall-controller", flag]);
+        for refused in [
+            "--leader-election-id=",
+            "--leader-election-id=Bad_Name",
+            "--leader-election-id=a..b",
+            "--namespace=Team_A",
+            "--namespace=a,-b",
+            "--leader-election-lease-duration=-1s",
+        ] {
+            assert!(parse(refused).is_err(), "{refused}");
+        }
+        let args = parse("--namespace=a, b,,a").unwrap().run;
+        assert_eq!(args.namespace, ["a", "b", "", "a"]);
+        assert!(parse("--leader-election-id=a.b-c").is_ok());
     }
 
     #[test]

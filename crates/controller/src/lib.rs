@@ -43,6 +43,8 @@ pub mod state;
 
 pub mod scope;
 
+pub mod served;
+
 pub mod lease;
 
 pub mod metrics;

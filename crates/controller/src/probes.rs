@@ -18,7 +18,7 @@ use crate::reconcile::Reconciler;
 
 /// What the servers look at.
 #[derive(Clone, Debug)]
-pub struct Served {
+pub struct Watched {
     /// The state of everything.
     pub reconciler: Arc<Reconciler>,
     /// Whether every watch has told what there is.
@@ -32,7 +32,7 @@ pub struct Served {
 /// When the address cannot be listened at.
 pub async fn metrics(
     address: SocketAddr,
-    served: Served,
+    served: Watched,
     end: CancellationToken,
 ) -> std::io::Result<()> {
     serve(
@@ -51,7 +51,7 @@ pub async fn metrics(
 /// When the address cannot be listened at.
 pub async fn probes(
     address: SocketAddr,
-    served: Served,
+    served: Watched,
     end: CancellationToken,
 ) -> std::io::Result<()> {
     let router = Router::new().route("/healthz", get(health)).route("/readyz", get(readiness));
@@ -69,7 +69,9 @@ async fn serve(
         Err(error) if address.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED) && !is_taken(&error) => {
             TcpListener::bind((Ipv4Addr::UNSPECIFIED, address.port())).await?
         }
-        bound => bound?,
+        bound => bound.map_err(|error| {
+            std::io::Error::new(error.kind(), format!("{what} at {address}: {error}"))
+        })?,
     };
     tracing::info!(what, address = %listener.local_addr()?, "listening");
     axum::serve(listener, router).with_graceful_shutdown(end.cancelled_owned()).await
@@ -79,7 +81,7 @@ fn is_taken(error: &std::io::Error) -> bool {
     error.kind() == std::io::ErrorKind::AddrInUse
 }
 
-async fn metrics_text(State(served): State<Served>) -> Response {
+async fn metrics_text(State(served): State<Watched>) -> Response {
     let on = &served.reconciler;
     let election = on.election.as_ref();
     let seen = Scrape {
@@ -96,7 +98,7 @@ async fn metrics_text(State(served): State<Served>) -> Response {
 }
 
 /// The scheduler moves: what AWS does is no reason to restart a pod.
-async fn health(State(served): State<Served>) -> Response {
+async fn health(State(served): State<Watched>) -> Response {
     let on = &served.reconciler;
     let lag = on.metrics.queue_lag(on.clock.now());
     if lag < MOST_LAG {
@@ -106,7 +108,7 @@ async fn health(State(served): State<Served>) -> Response {
     (StatusCode::SERVICE_UNAVAILABLE, text).into_response()
 }
 
-async fn readiness(State(served): State<Served>) -> Response {
+async fn readiness(State(served): State<Watched>) -> Response {
     if served.is_ready.load(Ordering::Relaxed) {
         return "ok".into_response();
     }

@@ -41,8 +41,9 @@ use crate::permits::Permits;
 use crate::planner::{Planned, Planner};
 use crate::scope::Classes;
 use crate::seen::{Inputs, ObjectFacts, Pass, Ready, Rules, Seen, Target, Wanted};
+use crate::served::Served;
 use crate::state::{State, States};
-use crate::status::{ServedStatus, past_of};
+use crate::status::past_of;
 use crate::world::{Input, World};
 
 /// What every pass shares.
@@ -70,7 +71,7 @@ pub struct Reconciler {
     /// How decisions are made.
     pub rules: Rules,
     /// What the API server knows of `status`.
-    pub served: ServedStatus,
+    pub served: Served,
     /// Which objects are served, by the class of the store that they name.
     pub classes: Classes,
     /// Passes.

@@ -8,7 +8,6 @@ use std::task::Poll;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use backon::{ConstantBuilder, Retryable as _};
 use futures_util::{FutureExt as _, StreamExt as _, stream};
 use kube::runtime::applier;
 use kube::runtime::controller::{Action, Config};
@@ -30,13 +29,13 @@ use crate::object::external_secrets;
 use crate::pace::Paces;
 use crate::permits::Permits;
 use crate::planner::Planner;
-use crate::probes::{self, Served};
+use crate::probes::{self, Watched};
 use crate::reconcile::{LeadsSince, Observer, Reconciler};
 use crate::scope::{Classes, DEFAULT};
 use crate::seen::Rules;
+use crate::served::Served;
 use crate::settings::{self, Settings, SystemClock};
 use crate::state::States;
-use crate::status::ServedStatus;
 use crate::watch::{Stores, Trigger, Triggers, Watching, start};
 use crate::world::World;
 
@@ -60,7 +59,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     let watching_client = client(config.clone())?;
     config.read_timeout = Some(ANSWER);
     let client = client(config)?;
-    let served = served_status(&client).await?;
+    let served = Served::read(&client).await?;
     let stores = Stores::new();
     let world = Arc::clone(&stores.world);
     let (sender, receiver) = mpsc::unbounded_channel();
@@ -108,7 +107,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
 
 /// Each namespace once.
 fn namespaces(given: &[String]) -> Vec<String> {
-    let names: BTreeSet<&str> = given.iter().map(|name| name.trim()).collect();
+    let names: BTreeSet<&str> = given.iter().map(String::as_str).collect();
     names.into_iter().filter(|name| !name.is_empty()).map(str::to_owned).collect()
 }
 
@@ -128,7 +127,7 @@ async fn serve(
 ) -> anyhow::Result<()> {
     let end = CancellationToken::new();
     let is_ready = Arc::new(AtomicBool::new(false));
-    let watched = Served { reconciler: Arc::clone(reconciler), is_ready: Arc::clone(&is_ready) };
+    let watched = Watched { reconciler: Arc::clone(reconciler), is_ready: Arc::clone(&is_ready) };
     let mut servers = tokio::task::JoinSet::new();
     servers.spawn(probes::metrics(args.metrics.metrics_addr, watched.clone(), end.clone()));
     servers.spawn(probes::probes(args.live_addr, watched, end.clone()));
@@ -245,7 +244,7 @@ struct Parts {
     client: kube::Client,
     election: Option<Arc<Election>>,
     world: Arc<World>,
-    served: ServedStatus,
+    served: Served,
     events: Events,
     metrics: Arc<Metrics>,
     states: Arc<States>,
@@ -310,33 +309,6 @@ async fn control(
     );
     // An object that is gone by the time of its pass is no fault.
     passes.for_each(|_| std::future::ready(())).await;
-}
-
-/// What the API server knows of `status`: an apply that names another field is refused whole.
-///
-/// A CRD that was applied just now is told of a moment later.
-async fn served_status(client: &kube::Client) -> anyhow::Result<ServedStatus> {
-    let pauses = ConstantBuilder::default().with_delay(Duration::from_secs(1)).with_max_times(15);
-    let served = (|| ask_for_status(client)).retry(pauses).await?;
-    if served != ServedStatus::ours() {
-        tracing::warn!(
-            "the CRD of ExternalSecret is not rolecall's: some of the status is left out"
-        );
-    }
-    Ok(served)
-}
-
-async fn ask_for_status(client: &kube::Client) -> anyhow::Result<ServedStatus> {
-    let request = http::Request::get("/openapi/v3/apis/external-secrets.io/v1").body(Vec::new());
-    let document: serde_json::Value =
-        client.request(request.context("cannot ask for the schema")?).await.map_err(|error| {
-            let problem = crate::api_error::problem_of(&error);
-            anyhow::anyhow!(
-                "the API server does not tell what an ExternalSecret is ({problem}): install the CRDs \
-                 with rolecall-controller crds | kubectl apply --server-side -f -"
-            )
-        })?;
-    ServedStatus::read(&document).context("the API server has no ExternalSecret v1")
 }
 
 struct Signals {

@@ -23,7 +23,13 @@ fn the_page_of_the_controller_is_what_the_code_says() {
     );
     for command in Args::command().get_subcommands() {
         let about = command.get_about().unwrap().to_string();
-        writeln!(page, "| `rolecall-controller {}` | {about} |", command.get_name()).unwrap();
+        let flags = command.get_arguments().filter_map(|flag| {
+            let long = flag.get_long().filter(|long| *long != "help")?;
+            Some(format!("; `--{long}`: {}", flag.get_help()?.to_string().to_lowercase()))
+        });
+        let flags: String = flags.collect();
+        writeln!(page, "| `rolecall-controller {}` | {about}{flags} |", command.get_name())
+            .unwrap();
     }
     page.push_str("\n## Flags\n\n| flag | default | meaning |\n| --- | --- | --- |\n");
     for flag in Args::command().get_arguments() {

@@ -10,10 +10,12 @@ use crate::decide::Verdict;
 use crate::failure::{Failure, KUBERNETES, Reason};
 use crate::object::{STATUS_MANAGER, external_secrets, version_of};
 use crate::seen::{Announcement, Owner, Ready, Target, Wanted};
+use crate::served;
 use crate::status::Report;
 
 impl Run<'_> {
     pub(super) async fn write_status(&mut self, verdict: &Verdict) {
+        self.on.served.refresh(&self.on.client, served::ROUTINE).await;
         let now = self.on.clock.now();
         let before = (self.seen.past.ready, self.seen.past.refreshing);
         self.seen.reported(verdict);
@@ -25,7 +27,7 @@ impl Run<'_> {
             before: self.state.status.as_ref(),
             now,
         };
-        let status = report.status(&self.on.served);
+        let status = report.status(&self.on.served.status());
         let body = json!({
             "apiVersion": "external-secrets.io/v1",
             "kind": "ExternalSecret",
@@ -50,6 +52,8 @@ impl Run<'_> {
                 (self.seen.past.ready, self.seen.past.refreshing) = before;
                 if problem != ApiProblem::NotFound {
                     self.seen.past.is_unreported = true;
+                    // The CRD may be another one by now.
+                    self.on.served.refresh(&self.on.client, served::REFUSED).await;
                     tracing::warn!(object = %self.key, %problem, "the status could not be written");
                 }
             }

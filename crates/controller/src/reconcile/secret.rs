@@ -136,7 +136,7 @@ impl Run<'_> {
             }
         };
         secret.annotations.insert(DATA_HASH.to_owned(), hash);
-        if !self.on.served.has_times() {
+        if !self.on.served.status().has_times() {
             self.note_times(&mut secret.annotations);
         }
         let mut body = serde_json::to_value(&secret).unwrap_or_default();

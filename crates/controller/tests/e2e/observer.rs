@@ -231,6 +231,29 @@ async fn inputs_may_go_and_come_back() {
     place.leaks_nothing().await;
 }
 
+/// What comes while no controller runs is found at its start, and not at the next step of a ladder.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_came_while_nobody_looked_is_found_at_once() {
+    let mut place = Place::new("nobody", &["reader"], 1, &[]).await;
+    let keys = json!({"secretRef": {"accessKeyIDSecretRef": {"name": "late", "key": "id"},
+        "secretAccessKeySecretRef": {"name": "late", "key": "secret"}}});
+    place.role("reader", json!({"auth": keys})).await;
+    place.external_secret("without-key", ROLE, "reader", json!({})).await;
+    place.external_secret("without-generator", ROLE, "later", json!({})).await;
+    for name in ["without-key", "without-generator"] {
+        place.wait_refreshing(name, "MissingInput").await;
+    }
+    place.controller.kill();
+    let data = json!({"id": crate::bed::BASE_KEY, "secret": crate::bed::BASE_SECRET});
+    place.apply("v1", "Secret", "late", json!({"stringData": data})).await;
+    place.role("later", json!({"role": role_arn("reader")})).await;
+    place.restart().await;
+    for name in ["without-key", "without-generator"] {
+        place.wait_ready(name, "True").await;
+    }
+    place.leaks_nothing().await;
+}
+
 /// One call that hangs holds up nobody else.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_that_hangs_holds_up_nobody() {

@@ -1,6 +1,6 @@
 //! On ESO's own CRDs, and over to ours: in the order of the guide, nothing is lost.
 
-use kube::api::{Api, DynamicObject, Patch, PatchParams};
+use kube::api::{Api, DynamicObject, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 
 use crate::bed::Bed;
@@ -75,6 +75,20 @@ async fn esos_own_crds_are_served_and_replaced_without_a_loss() {
         eventually(20.0, || async { place.status("s").await["expirationTime"].is_string() }).await
     );
     assert!(eventually(20.0, || async { place.calls("GetSessionToken").len() == 2 }).await);
+
+    // ESO's chart puts its own CRD back while the controller runs: the status goes on, without our fields.
+    let name = "externalsecrets.external-secrets.io";
+    let mut crd = crds.get(name).await.unwrap();
+    crd.data["spec"] = theirs[name]["spec"].clone();
+    crds.replace(name, &PostParams::default(), &crd).await.unwrap();
+    assert!(eventually(20.0, || async { !served_has_ours(&place).await }).await);
+    place.annotate("ExternalSecret", "s", "force-sync", "2").await;
+    let version = || async { place.status("s").await["syncedResourceVersion"].clone() };
+    let wanted = || async {
+        rolecall_controller::object::facts(&place.get("ExternalSecret", "s").await.unwrap()).version
+    };
+    assert!(eventually(40.0, || async { version().await == wanted().await }).await);
+    assert_eq!(place.calls("GetSessionToken").len(), 3);
     place.leaks_nothing().await;
 }
 

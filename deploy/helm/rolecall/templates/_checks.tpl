@@ -73,7 +73,7 @@ or take them over, in this order:
 
   1. In the release that owns them now, set the chart's annotations of CRDs (External Secrets Operator:
      crds.annotations) to helm.sh/resource-policy: keep, upgrade it, and see that the live CRDs carry it.
-  2. Only then set its installCRDs=false, and upgrade it. (CRDs of no release need neither, only:
+  2. Only then set its installCRDs=false, and upgrade it. (CRDs of no release, or of one that is gone, need neither, only:
      kubectl annotate crd NAME helm.sh/resource-policy=keep)
   3. Install or upgrade this one with --set crds.takeOwnership=true --take-ownership
 {{- end }}
