@@ -14,6 +14,7 @@ use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
 use kube::api::{Api, PostParams};
 use tokio::time::{Instant, sleep, timeout};
+use tokio_util::sync::CancellationToken;
 
 use crate::api_error::{ApiProblem, problem_of};
 use crate::schedule::Seed;
@@ -108,19 +109,26 @@ impl Election {
         self.with(|held| held.until.is_some_and(|until| Instant::now() < until))
     }
 
-    /// Waits until the Lease is held.
-    pub async fn acquire(&self) {
-        loop {
+    /// Waits until the Lease is held, or until the end; says whether it is held.
+    ///
+    /// A try that has begun is waited for: what it may have taken would be nobody's otherwise.
+    pub async fn acquire(&self, end: &CancellationToken) -> bool {
+        while !end.is_cancelled() {
             let wait = match self.answered(self.take(), self.answer()).await {
-                Try::Held => break,
+                Try::Held => {
+                    tracing::info!(lease = %self, holder = self.terms.identity, "leading");
+                    return true;
+                }
                 Try::Raced => SHORTEST,
                 Try::Foreign(left) => left.min(self.pause()),
                 Try::Failed => self.pause(),
             };
             // Never at once: what is over by our clock may be renewed in this moment.
-            sleep(wait.max(SHORTEST)).await;
+            let pause = sleep(wait.max(SHORTEST));
+            // Whichever is first.
+            end.run_until_cancelled(pause).await;
         }
-        tracing::info!(lease = %self, holder = self.terms.identity, "leading");
+        false
     }
 
     /// Renews the Lease, and returns when it is lost: also when it was another's in between, and is

@@ -192,11 +192,13 @@ async fn work(
 ) {
     let Some(election) = &on.election else { return control(on, &mut triggers, end).await };
     loop {
-        tokio::select! {
-            () = election.acquire() => {}
-            () = end.cancelled() => return,
+        let is_held = tokio::select! {
+            is_held = election.acquire(end) => is_held,
             // What changes while another replica works is its affair; the stores keep up with it.
-            () = forget(&mut triggers) => return,
+            () = forget(&mut triggers) => false,
+        };
+        if !is_held {
+            return;
         }
         if lead(on, election, &mut triggers, end).await {
             return;

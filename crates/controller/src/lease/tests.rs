@@ -113,7 +113,8 @@ async fn a_namespace_that_is_not_there_is_asked_for_at_each_period() {
     let (kept, client) = server().await;
     kept.lock().unwrap().has_no_namespace = true;
     let election = Election::new(client, terms(15_000, 10_000, 100), epoch);
-    timeout(Duration::from_millis(550), election.acquire()).await.unwrap_err();
+    let end = CancellationToken::new();
+    timeout(Duration::from_millis(550), election.acquire(&end)).await.unwrap_err();
     // A look and a try each time.
     let requests = kept.lock().unwrap().requests;
     assert!(requests <= 12, "{requests}");
@@ -123,13 +124,13 @@ async fn a_namespace_that_is_not_there_is_asked_for_at_each_period() {
 async fn whoever_lost_it_in_between_is_told_so_though_it_is_free_again() {
     let (kept, client) = server().await;
     let election = Election::new(client, patient(), epoch);
-    election.acquire().await;
+    election.acquire(&CancellationToken::new()).await;
     kept.lock().unwrap().edit(|lease| lease["spec"]["holderIdentity"] = json!(""));
     election.keep().await;
     assert!(!election.is_held());
     assert_eq!(kept.lock().unwrap().lease.as_ref().unwrap()["spec"]["holderIdentity"], "");
     // And takes it again as anybody would.
-    election.acquire().await;
+    election.acquire(&CancellationToken::new()).await;
     assert!(election.is_held());
     election.give_back().await;
     assert!(!election.is_held());
@@ -140,7 +141,7 @@ async fn whoever_lost_it_in_between_is_told_so_though_it_is_free_again() {
 async fn whoever_took_it_has_it_and_whoever_labels_it_does_not() {
     let (kept, client) = server().await;
     let election = Arc::new(Election::new(client, patient(), epoch));
-    election.acquire().await;
+    election.acquire(&CancellationToken::new()).await;
     let keeper = Arc::clone(&election);
     let keeping = tokio::spawn(async move { keeper.keep().await });
     kept.lock().unwrap().edit(|lease| lease["metadata"]["labels"] = json!({"team": "a"}));
@@ -160,7 +161,7 @@ async fn whoever_took_it_has_it_and_whoever_labels_it_does_not() {
 async fn a_silent_holder_is_followed_when_its_time_is_over_whatever_is_labelled() {
     let (kept, client) = server().await;
     let first = Election::new(client.clone(), terms(1_000, 800, 50), epoch);
-    first.acquire().await;
+    first.acquire(&CancellationToken::new()).await;
     let other = Terms { identity: "b".to_owned(), ..terms(1_000, 800, 50) };
     let second = Election::new(client, other, epoch);
     let labels = async {
@@ -169,8 +170,9 @@ async fn a_silent_holder_is_followed_when_its_time_is_over_whatever_is_labelled(
             kept.lock().unwrap().edit(|lease| lease["metadata"]["labels"] = json!({"n": "1"}));
         }
     };
+    let end = CancellationToken::new();
     tokio::select! {
-        () = second.acquire() => {}
+        is_held = second.acquire(&end) => assert!(is_held),
         () = labels => {}
     }
     assert!(second.is_held() && !first.is_held());
@@ -197,7 +199,27 @@ async fn odd_leases_are_taken_or_waited_for() {
         kept.lock().unwrap().lease = Some(lease);
         let election = Election::new(client, terms(15_000, 10_000, 20), epoch);
         let most = if is_free { Duration::from_secs(30) } else { Duration::from_millis(300) };
-        let taken = timeout(most, election.acquire()).await;
+        let end = CancellationToken::new();
+        let taken = timeout(most, election.acquire(&end)).await;
         assert_eq!(taken.is_ok(), is_free, "{spec}");
     }
+}
+
+#[tokio::test]
+async fn a_try_that_has_begun_is_waited_for_at_the_end() {
+    let (kept, client) = server().await;
+    let election = Election::new(client, patient(), epoch);
+    let end = CancellationToken::new();
+    let stop = async {
+        // As early as it can be while the first request is in the air.
+        while kept.lock().unwrap().requests == 0 {
+            tokio::task::yield_now().await;
+        }
+        end.cancel();
+    };
+    let (is_held, ()) = tokio::join!(election.acquire(&end), stop);
+    assert!(is_held);
+    election.give_back().await;
+    assert_eq!(kept.lock().unwrap().lease.as_ref().unwrap()["spec"]["holderIdentity"], "");
+    assert!(!election.acquire(&end).await);
 }
