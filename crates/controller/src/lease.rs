@@ -76,6 +76,8 @@ struct Held {
     until: Option<Instant>,
     /// The Lease as it was written or seen last, and since when it is so.
     seen: Option<(Lease, Instant)>,
+    /// Whether another process held it since this one was started.
+    has_stood_by: bool,
     /// What was told last: who is waited for, or what is wrong.
     told: Option<String>,
 }
@@ -107,6 +109,11 @@ impl Election {
     /// Whether this process may work right now.
     pub fn is_held(&self) -> bool {
         self.with(|held| held.until.is_some_and(|until| Instant::now() < until))
+    }
+
+    /// Whether another process held the Lease since this one was started.
+    pub fn has_stood_by(&self) -> bool {
+        self.with(|held| held.has_stood_by)
     }
 
     /// Waits until the Lease is held, or until the end; says whether it is held.
@@ -144,7 +151,7 @@ impl Election {
                 Try::Foreign(_) | Try::Raced | Try::Failed => break,
             }
         }
-        self.with(|held| *held = Held::default());
+        self.with(|held| *held = Held { has_stood_by: true, ..Held::default() });
         tracing::warn!(lease = %self, "the lease is lost: nothing is written any more");
     }
 
@@ -208,6 +215,7 @@ impl Election {
         if let Some(holder) = holder {
             let left = self.left_to(&lease, Instant::now());
             if !left.is_zero() {
+                self.with(|held| held.has_stood_by = true);
                 self.tell(&holder);
                 return Ok(Try::Foreign(left));
             }

@@ -216,7 +216,8 @@ async fn lead(
     triggers: &mut mpsc::UnboundedReceiver<Trigger>,
     end: &CancellationToken,
 ) -> bool {
-    on.leads_since.set(Some(on.clock.now()));
+    // At a start the watches have just told what there is.
+    on.leads_since.set(election.has_stood_by().then(|| on.clock.now()));
     let mut passes = std::pin::pin!(control(on, triggers, end));
     // Between two looks at the Lease a pass may be anywhere: none goes on when the time is over.
     let passes = std::future::poll_fn(|context| {

@@ -125,9 +125,10 @@ async fn whoever_lost_it_in_between_is_told_so_though_it_is_free_again() {
     let (kept, client) = server().await;
     let election = Election::new(client, patient(), epoch);
     election.acquire(&CancellationToken::new()).await;
+    assert!(!election.has_stood_by());
     kept.lock().unwrap().edit(|lease| lease["spec"]["holderIdentity"] = json!(""));
     election.keep().await;
-    assert!(!election.is_held());
+    assert!(!election.is_held() && election.has_stood_by());
     assert_eq!(kept.lock().unwrap().lease.as_ref().unwrap()["spec"]["holderIdentity"], "");
     // And takes it again as anybody would.
     election.acquire(&CancellationToken::new()).await;
@@ -176,6 +177,7 @@ async fn a_silent_holder_is_followed_when_its_time_is_over_whatever_is_labelled(
         () = labels => {}
     }
     assert!(second.is_held() && !first.is_held());
+    assert!(second.has_stood_by() && !first.has_stood_by());
     let lease = kept.lock().unwrap().lease.clone().unwrap();
     assert_eq!(
         (&lease["spec"]["holderIdentity"], &lease["spec"]["leaseTransitions"]),

@@ -8,7 +8,7 @@ use kube::api::ListParams;
 use super::Run;
 use crate::object::version_of;
 
-/// Since when this replica works; nothing where it always does.
+/// Since when this replica works; nothing where no other one has worked meanwhile.
 #[derive(Debug, Default)]
 pub struct LeadsSince(Mutex<Option<Timestamp>>);
 
