@@ -104,15 +104,9 @@ fn write_bill(program: &str, file: &Path) -> Result<()> {
         serde_json::from_str::<Value>(&text).context("the bill of materials is no JSON")
     });
     // The tool writes one beside each manifest of the workspace.
-    for folder in [
-        "xtask",
-        "crates/aws",
-        "crates/cli",
-        "crates/controller",
-        "crates/emulator",
-        "crates/engine",
-    ] {
-        std::fs::remove_file(root().join(folder).join("bill.json")).ok();
+    let crates = std::fs::read_dir(root().join("crates"))?.map(|it| it.map(|it| it.path()));
+    for folder in crates.chain([Ok(root().join("xtask"))]) {
+        std::fs::remove_file(folder?.join("bill.json")).ok();
     }
     let mut bill = made.context("the bill of materials")?;
     // What is another one each time.

@@ -85,7 +85,7 @@ fn guide(plane: &Plane, helm: &Helm, controller: &Path) -> Result<()> {
         start_controller(controller, &kubeconfig, &emulator, &plane.folder, ports, &flags)?;
     let example = root().join("examples/cluster/reader.yaml");
     plane.ask(&["apply", "-f", &example.display().to_string()])?;
-    let line = |line: &str| shell(plane, helm, line).unwrap_or_else(|_| Command::new("false"));
+    let line = |line: &str| shell(plane, helm, line);
     let done = run_page(&CLUSTER, line).and_then(|()| run_page(&OPERATE, line));
     // It may have ended by itself, which is as well.
     running.kill().ok();
@@ -152,6 +152,7 @@ const UNUSED: [&str; 4] = [
     "get clustersecretstores",
     "patch events",
 ];
+
 /// The simulated day; and one without the margin, which it has to find.
 pub(crate) fn sim(seed: u64) -> Result<()> {
     let words = ["build", "--locked", "--package", "rolecall-controller", "--example", "sim"];

@@ -17,7 +17,7 @@ pub(crate) struct Page {
 }
 
 /// Runs every command of a page.
-pub(crate) fn run_page(page: &Page, shell: impl Fn(&str) -> Command) -> Result<()> {
+pub(crate) fn run_page(page: &Page, shell: impl Fn(&str) -> Result<Command>) -> Result<()> {
     let text = std::fs::read_to_string(root().join("docs/guides").join(page.file))?;
     let (mut count, mut block) = (0, None);
     for line in text.lines().map(str::trim) {
@@ -28,7 +28,7 @@ pub(crate) fn run_page(page: &Page, shell: impl Fn(&str) -> Command) -> Result<(
                 if !page.skipped.iter().any(|(start, _)| line.starts_with(start)) =>
             {
                 say(&format!("$ {line}"));
-                run(&mut shell(line)).with_context(|| page.file)?;
+                run(&mut shell(line)?).with_context(|| page.file)?;
                 count += 1;
             }
             _ => {}
@@ -70,9 +70,9 @@ pub(crate) fn judge_guides(folder: &Path, helm: &Helm) -> Result<()> {
 
 fn run_on(plane: &Plane, helm: &Helm, page: &Page, eso: &str) -> Result<()> {
     run_page(page, |line| {
-        let mut shell = shell(plane, helm, line).unwrap_or_else(|_| Command::new("false"));
+        let mut shell = shell(plane, helm, line)?;
         shell.env("ESO_CHART", eso);
-        shell
+        Ok(shell)
     })
 }
 

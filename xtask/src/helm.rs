@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail, ensure};
 use serde_json::json;
 
 use crate::plane::Plane;
-use crate::tools::{cache, root, run, say};
+use crate::tools::{go_tool, root, run, say};
 
 /// Helm, built from its Go module and kept in the cache.
 #[derive(Debug)]
@@ -16,17 +16,7 @@ pub(crate) struct Helm(PathBuf);
 impl Helm {
     /// Builds it when it is missing: minutes, once per machine.
     pub(crate) fn get() -> Result<Self> {
-        let tool = cache()?.join(format!("helm-{VERSION}")).join("helm");
-        if !tool.exists() {
-            say(&format!("building Helm {VERSION} into {} (minutes, once)", tool.display()));
-            let mut build = Command::new("go");
-            build.args(["build", "-mod=readonly", "-trimpath", "-ldflags", "-s -w", "-o"]);
-            build.arg(&tool).arg("helm.sh/helm/v4/cmd/helm");
-            build.current_dir(root().join("tools/go/helm"));
-            build.env("GOFLAGS", "-buildvcs=false").env("CGO_ENABLED", "0");
-            run(&mut build).context("Go 1.26 or newer builds Helm")?;
-        }
-        Ok(Self(tool))
+        Ok(Self(go_tool("helm", VERSION, "helm.sh/helm/v4/cmd/helm")?))
     }
 
     /// The folder that it is in.
@@ -220,6 +210,7 @@ fn refused(command: &mut Command, reason: &str) -> Result<()> {
     Ok(())
 }
 
+/// Of `tools/go/helm/go.mod`.
 const VERSION: &str = "v4.3.1";
 const CHART: &str = "deploy/helm/rolecall";
 /// Where the manifests are.

@@ -13,7 +13,7 @@ use crate::dist::{CONTROLLER, archive};
 use crate::guides::{Page, run_page};
 use crate::oci::unpack;
 use crate::plane::{Plane, free_port};
-use crate::tools::{cache, root, run, say, target};
+use crate::tools::{go_tool, root, run, say, target};
 
 /// The root of an image, and how it begins.
 pub(crate) struct Unpacked {
@@ -106,7 +106,7 @@ pub(crate) fn judge_controller(programs: &Path) -> Result<()> {
 
 /// The guide to images, with real tools and a registry on this machine.
 pub(crate) fn judge_guide() -> Result<()> {
-    let crane = crane()?;
+    let crane = go_tool("crane", CRANE, "github.com/google/go-containerregistry/cmd/crane")?;
     debian("skopeo")?;
     let folder = target()?.join("images");
     std::fs::remove_dir_all(&folder).ok();
@@ -134,7 +134,7 @@ pub(crate) fn judge_guide() -> Result<()> {
         let mut shell = Command::new("sh");
         shell.args(["-e", "-c", line]).current_dir(&folder);
         shell.env("PATH", &path).env("REGISTRY", &registry);
-        shell
+        Ok(shell)
     })
 }
 
@@ -148,20 +148,6 @@ fn debian(package: &str) -> Result<()> {
     let mut install = Command::new("apt-get");
     install.args(["install", "--yes", "--quiet", package]).stdout(Stdio::null());
     run(&mut install).with_context(|| format!("{package} is needed: install it"))
-}
-
-/// Builds it when it is missing, once per machine.
-fn crane() -> Result<PathBuf> {
-    let tool = cache()?.join(format!("crane-{CRANE}")).join("crane");
-    if !tool.exists() {
-        let mut build = Command::new("go");
-        build.args(["build", "-mod=readonly", "-trimpath", "-o"]).arg(&tool);
-        build.arg("github.com/google/go-containerregistry/cmd/crane");
-        build.current_dir(root().join("tools/go/crane"));
-        build.env("GOFLAGS", "-buildvcs=false").env("CGO_ENABLED", "0");
-        run(&mut build).context("Go 1.26 or newer builds crane")?;
-    }
-    Ok(tool)
 }
 
 fn wait_until_ready(running: &mut Running, live: u16, folder: &Path) -> Result<()> {

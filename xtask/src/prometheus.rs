@@ -1,17 +1,17 @@
 //! `promtool`: how Prometheus itself reads the alerts and the dashboard, over simulated days.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
-use crate::tools::{cache, cargo, root, run, say, target};
+use crate::tools::{cargo, go_tool, root, run, say, target};
 
 /// The alerts and the dashboard.
 pub(crate) fn judge_alerts() -> Result<()> {
     say("promtool: no alert in a day that is well, each at its minute in one of denials");
-    let promtool = promtool()?;
+    let promtool = go_tool("promtool", VERSION, "github.com/prometheus/prometheus/cmd/promtool")?;
     let rules = root().join("deploy/helm/rolecall/files/alerts.yaml");
     run(Command::new(&promtool).args(["check", "rules", "--lint=all", "--lint-fatal"]).arg(rules))?;
     test(&promtool, &root().join("crates/controller/tests/data/alerts_test.yaml"))?;
@@ -69,21 +69,6 @@ fn dashboard(promtool: &Path, day: &Path, file: &Path) -> Result<()> {
     day["tests"][0]["promql_expr_test"] = Value::Array(questions);
     std::fs::write(file, day.to_string()).context("cannot write the questions")?;
     test(promtool, file).context("a question of the dashboard")
-}
-
-/// Builds it when it is missing: some minutes, once per machine.
-fn promtool() -> Result<PathBuf> {
-    let tool = cache()?.join(format!("promtool-{VERSION}")).join("promtool");
-    if !tool.exists() {
-        say(&format!("building promtool {VERSION} into {} (minutes, once)", tool.display()));
-        let mut build = Command::new("go");
-        build.args(["build", "-mod=readonly", "-trimpath", "-ldflags", "-s -w", "-o"]).arg(&tool);
-        build.arg("github.com/prometheus/prometheus/cmd/promtool");
-        build.current_dir(root().join("tools/go/promtool"));
-        build.env("GOFLAGS", "-buildvcs=false").env("CGO_ENABLED", "0");
-        run(&mut build).context("Go 1.26 or newer builds promtool")?;
-    }
-    Ok(tool)
 }
 
 /// Of `tools/go/promtool/go.mod`; Prometheus 3.16.0.

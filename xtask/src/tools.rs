@@ -78,6 +78,20 @@ pub(crate) fn cargo_tool(name: &str, version: &str) -> Result<PathBuf> {
     Ok(tool)
 }
 
+/// A program of a Go module of `tools/go`, built once per machine for each version of it.
+pub(crate) fn go_tool(name: &str, version: &str, package: &str) -> Result<PathBuf> {
+    let tool = cache()?.join(format!("{name}-{version}")).join(name);
+    if !tool.exists() {
+        say(&format!("building {name} {version} into {} (minutes, once)", tool.display()));
+        let mut build = Command::new("go");
+        build.args(["build", "-mod=readonly", "-trimpath", "-ldflags", "-s -w", "-o"]);
+        build.arg(&tool).arg(package).current_dir(root().join("tools/go").join(name));
+        build.env("GOFLAGS", "-buildvcs=false").env("CGO_ENABLED", "0");
+        run(&mut build).with_context(|| format!("Go 1.26 or newer builds {name}"))?;
+    }
+    Ok(tool)
+}
+
 /// The path of a program that was built in the release profile.
 pub(crate) fn release(program: impl AsRef<OsStr>) -> Result<PathBuf> {
     Ok(target()?.join("release").join(program.as_ref()))

@@ -34,8 +34,8 @@ pub enum Work {
 /// What is released.
 #[derive(Debug, clap::Args)]
 pub struct ReleaseArgs {
-    /// In these namespaces alone, separated by commas
-    #[arg(long, value_delimiter = ',', value_parser = namespace, value_name = "NAMESPACES")]
+    /// In these namespaces alone, separated by commas; without the flag in the whole cluster
+    #[arg(long, value_delimiter = ',', value_parser = named_namespace, value_name = "NAMESPACES")]
     pub namespace: Vec<String>,
 }
 
@@ -59,8 +59,8 @@ pub struct RunArgs {
     /// name none
     #[arg(long, default_value = "default", value_name = "CLASS")]
     pub controller_class: String,
-    /// Watch these namespaces alone, separated by commas; no role of the whole cluster is needed then,
-    /// and those of the kind `ClusterGenerator` are there only if such a role is
+    /// Watch these namespaces alone, separated by commas, without a role of the whole cluster; objects
+    /// that name a `ClusterGenerator` which such a role would show are left alone
     #[arg(long, value_delimiter = ',', value_parser = namespace, default_value = "", hide_default_value = true, value_name = "NAMESPACES")]
     pub namespace: Vec<String>,
     /// Write nothing and call nobody: say for each object what would be done
@@ -157,6 +157,12 @@ fn namespace(text: &str) -> Result<String, String> {
     is_name.then(|| name.to_owned()).ok_or_else(|| problem.to_owned())
 }
 
+/// The same where an empty name, as of a variable that is not set, must not mean all of them.
+fn named_namespace(text: &str) -> Result<String, String> {
+    let name = namespace(text)?;
+    (!name.is_empty()).then_some(name).ok_or_else(|| "a namespace has a name".to_owned())
+}
+
 /// <https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-subdomain-names>
 fn lease_name(text: &str) -> Result<String, String> {
     let is_name = text.len() <= 253 && text.split('.').all(is_label);
@@ -235,6 +241,9 @@ mod tests {
         ] {
             assert!(parse(refused).is_err(), "{refused}");
         }
+        let release = |flag: &str| Args::try_parse_from(["rolecall-controller", "release", flag]);
+        assert!(release("--namespace=").is_err() && release("--namespace=a,").is_err());
+        assert!(release("--namespace=a,b").is_ok());
         let args = parse("--namespace=a, b,,a").unwrap().run;
         assert_eq!(args.namespace, ["a", "b", "", "a"]);
         assert!(parse("--leader-election-id=a.b-c").is_ok());

@@ -146,7 +146,6 @@ impl Metrics {
 
     /// A pass over an object with these labels begins.
     pub fn pass_begins(&self, key: &Key, labels: Option<&BTreeMap<String, String>>) -> Timer<'_> {
-        self.wakes_at(key, None);
         let labels = self.what.values(key, labels);
         locked(&self.deleted).remove(key);
         let before = locked(&self.ours).insert(key.clone(), labels.clone());
@@ -199,23 +198,15 @@ impl Metrics {
         self.api_calls.with_label_values(&["AWS", operation, status]).inc();
     }
 
-    /// Notes whether an object is none of ours.
-    pub fn out_of_scope(&self, key: &Key, is: bool) {
+    /// Notes whether an object is none of ours; says whether that is news.
+    pub fn out_of_scope(&self, key: &Key, is: bool) -> bool {
         let mut keys = locked(&self.out_of_scope);
-        if is {
-            keys.insert(key.clone());
-        } else {
-            keys.remove(key);
-        }
-    }
-
-    /// Whether an object was none of ours.
-    pub fn is_out_of_scope(&self, key: &Key) -> bool {
-        locked(&self.out_of_scope).contains(key)
+        if is { keys.insert(key.clone()) } else { keys.remove(key) }
     }
 
     /// An object is gone: its series go with it, but for ESO's counters and its condition `Deleted`.
     pub fn is_gone(&self, key: &Key) {
+        self.out_of_scope(key, false);
         if let Some(labels) = self.forget(key) {
             locked(&self.deleted).insert(key.clone(), labels);
         }
@@ -225,7 +216,6 @@ impl Metrics {
     ///
     /// Says what its labels were.
     pub fn forget(&self, key: &Key) -> Option<Vec<String>> {
-        self.out_of_scope(key, false);
         self.wakes_at(key, None);
         let labels = locked(&self.ours).remove(key);
         if let Some(labels) = &labels {

@@ -32,13 +32,13 @@ pub struct Watched {
 /// When the address cannot be listened at.
 pub async fn metrics(
     address: SocketAddr,
-    served: Watched,
+    watched: Watched,
     end: CancellationToken,
 ) -> std::io::Result<()> {
     serve(
         "metrics",
         address,
-        Router::new().route("/metrics", get(metrics_text)).with_state(served),
+        Router::new().route("/metrics", get(metrics_text)).with_state(watched),
         end,
     )
     .await
@@ -51,11 +51,11 @@ pub async fn metrics(
 /// When the address cannot be listened at.
 pub async fn probes(
     address: SocketAddr,
-    served: Watched,
+    watched: Watched,
     end: CancellationToken,
 ) -> std::io::Result<()> {
     let router = Router::new().route("/healthz", get(health)).route("/readyz", get(readiness));
-    serve("probes", address, router.with_state(served), end).await
+    serve("probes", address, router.with_state(watched), end).await
 }
 
 async fn serve(
@@ -81,8 +81,8 @@ fn is_taken(error: &std::io::Error) -> bool {
     error.kind() == std::io::ErrorKind::AddrInUse
 }
 
-async fn metrics_text(State(served): State<Watched>) -> Response {
-    let on = &served.reconciler;
+async fn metrics_text(State(watched): State<Watched>) -> Response {
+    let on = &watched.reconciler;
     let election = on.election.as_ref();
     let seen = Scrape {
         states: &on.states,
@@ -98,8 +98,8 @@ async fn metrics_text(State(served): State<Watched>) -> Response {
 }
 
 /// The scheduler moves: what AWS does is no reason to restart a pod.
-async fn health(State(served): State<Watched>) -> Response {
-    let on = &served.reconciler;
+async fn health(State(watched): State<Watched>) -> Response {
+    let on = &watched.reconciler;
     let lag = on.metrics.queue_lag(on.clock.now());
     if lag < MOST_LAG {
         return "ok".into_response();
@@ -108,8 +108,8 @@ async fn health(State(served): State<Watched>) -> Response {
     (StatusCode::SERVICE_UNAVAILABLE, text).into_response()
 }
 
-async fn readiness(State(served): State<Watched>) -> Response {
-    if served.is_ready.load(Ordering::Relaxed) {
+async fn readiness(State(watched): State<Watched>) -> Response {
+    if watched.is_ready.load(Ordering::Relaxed) {
         return "ok".into_response();
     }
     (StatusCode::SERVICE_UNAVAILABLE, "the watches have not told yet what there is").into_response()

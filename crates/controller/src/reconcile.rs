@@ -154,10 +154,8 @@ impl Reconciler {
 
     /// None of its sources, or not all of them, are ours: it has no series.
     fn is_foreign(&self, key: &Key) {
-        let was_known = self.metrics.is_out_of_scope(key);
         self.metrics.forget(key);
-        self.metrics.out_of_scope(key, true);
-        if !was_known {
+        if self.metrics.out_of_scope(key, true) {
             let (namespace, name) = (&key.namespace, &key.name);
             tracing::info!(
                 namespace,
@@ -190,8 +188,9 @@ impl Reconciler {
             wanted => wanted,
         };
         let now = self.clock.now();
-        let is_recalled = self.states.get(&key, &facts.uid).is_none();
-        let state = self.recalled(&key, &object, &mut facts, now);
+        let known = self.states.get(&key, &facts.uid);
+        let is_recalled = known.is_none();
+        let state = recalled(known, &object, &mut facts, now);
         let seen = Seen {
             object: facts,
             wanted,
@@ -238,46 +237,45 @@ impl Reconciler {
             None => Err(STORE),
         }
     }
+}
 
-    /// What is known of the object: from memory, or after a start from its status.
-    fn recalled(
-        &self,
-        key: &Key,
-        object: &DynamicObject,
-        facts: &mut ObjectFacts,
-        now: Timestamp,
-    ) -> State {
-        let status = object.data.get("status").filter(|status| !status.is_null());
-        let mut state = self.states.get(key, &facts.uid).unwrap_or_else(|| {
-            let mut past = past_of(status, facts.generation);
-            past.seen_since = Some(now);
-            let binding = status.and_then(|it| it.pointer("/binding/name")?.as_str());
-            State {
-                uid: facts.uid.clone(),
-                past,
-                status: status.cloned(),
-                binding: binding.filter(|name| !name.is_empty()).map(str::to_owned),
-                ..State::default()
-            }
-        });
-        let is_edited = version_of(object) > state.status_version
-            && state.status_version.is_some()
-            && sync_of(status) != sync_of(state.status.as_ref());
-        // Times of managed fields are whole seconds.
-        let since = state.status_time.and_then(|time| time.checked_add(SECOND).ok());
-        facts.is_fought_for =
-            is_edited && since.is_some_and(|since| is_status_of_another(object, since));
-        if is_edited {
-            // Somebody else wrote the status since: what it says of the last sync counts.
-            state.past.synced = past_of(status, facts.generation).synced;
-            state.status = status.cloned();
+/// What is known of the object: from memory, or after a start from its status.
+fn recalled(
+    known: Option<State>,
+    object: &DynamicObject,
+    facts: &mut ObjectFacts,
+    now: Timestamp,
+) -> State {
+    let status = object.data.get("status").filter(|status| !status.is_null());
+    let mut state = known.unwrap_or_else(|| {
+        let mut past = past_of(status, facts.generation);
+        past.seen_since = Some(now);
+        let binding = status.and_then(|it| it.pointer("/binding/name")?.as_str());
+        State {
+            uid: facts.uid.clone(),
+            past,
+            status: status.cloned(),
+            binding: binding.filter(|name| !name.is_empty()).map(str::to_owned),
+            ..State::default()
         }
-        if state.generation != facts.generation {
-            state.past.announced.clear();
-            state.generation = facts.generation;
-        }
-        state
+    });
+    let is_edited = version_of(object) > state.status_version
+        && state.status_version.is_some()
+        && sync_of(status) != sync_of(state.status.as_ref());
+    // Times of managed fields are whole seconds.
+    let since = state.status_time.and_then(|time| time.checked_add(SECOND).ok());
+    facts.is_fought_for =
+        is_edited && since.is_some_and(|since| is_status_of_another(object, since));
+    if is_edited {
+        // Somebody else wrote the status since: what it says of the last sync counts.
+        state.past.synced = past_of(status, facts.generation).synced;
+        state.status = status.cloned();
     }
+    if state.generation != facts.generation {
+        state.past.announced.clear();
+        state.generation = facts.generation;
+    }
+    state
 }
 
 /// A pass that runs.

@@ -49,20 +49,7 @@ impl Run<'_> {
                 // A template that cannot be rendered is told of as in a pass.
                 Step::Mint { .. } if self.prepare_renderer().await.is_err() => continue,
                 Step::Mint { .. } => {
-                    let plans =
-                        self.planned.as_ref().map(|it| it.plans.clone()).unwrap_or_default();
-                    let missing = self.missing_keys(&plans).await;
-                    if !missing.is_empty() {
-                        would.push(format!(
-                            "wait for Secret {}: it is not there",
-                            missing.join(", ")
-                        ));
-                        let soon = after(self.on.clock.now(), SignedDuration::from_mins(1));
-                        return self.observed(observer, &would, Some(soon));
-                    }
-                    would.extend(plans.iter().map(call));
-                    would.push(format!("write Secret {}", self.target_key()));
-                    would.push("write the status".to_owned());
+                    would.extend(self.calls().await);
                     // Whoever serves the object beside us will have renewed it by then.
                     let soon = after(self.on.clock.now(), SignedDuration::from_mins(1));
                     return self.observed(observer, &would, Some(soon));
@@ -74,6 +61,17 @@ impl Run<'_> {
             done(&mut self.seen, next, now);
         }
         self.observed(observer, &would, None)
+    }
+
+    /// What a mint would be: its calls and writes, or what it would wait for.
+    async fn calls(&self) -> Vec<String> {
+        let plans = self.planned.as_ref().map_or(&[][..], |planned| &planned.plans);
+        let missing = self.missing_keys(plans).await;
+        if !missing.is_empty() {
+            return vec![format!("wait for Secret {}: it is not there", missing.join(", "))];
+        }
+        let writes = [format!("write Secret {}", self.target_key()), "write the status".to_owned()];
+        plans.iter().map(call).chain(writes).collect()
     }
 
     fn observed(&self, observer: &Observer, would: &[String], next: Option<Timestamp>) -> Action {

@@ -280,6 +280,33 @@ fn operations_of(secret: &DynamicObject) -> Vec<String> {
     of_it.filter_map(|entry| entry.operation.clone()).collect()
 }
 
+/// What ESO makes out of one object for many namespaces is told of before anybody takes over.
+#[tokio::test(flavor = "multi_thread")]
+async fn objects_of_a_cluster_external_secret_are_counted() {
+    let bed = Bed::new().await;
+    make_namespace(&bed.client, "counted").await;
+    let place = Place::without_controller(bed, "counted", &[]).await;
+    for (name, owner) in [("one", "many"), ("two", "many"), ("three", "more"), ("own", "")] {
+        let owners = json!([{"apiVersion": "external-secrets.io/v1", "kind": "ClusterExternalSecret",
+            "name": owner, "uid": "00000000-0000-0000-0000-000000000001"}]);
+        let metadata =
+            if owner.is_empty() { json!({}) } else { json!({"ownerReferences": owners}) };
+        let spec = json!({"dataFrom": [{"sourceRef": {"generatorRef": {"kind": "STSSessionToken", "name": "g"}}}]});
+        let document = json!({"metadata": metadata, "spec": spec});
+        place.apply("external-secrets.io/v1", "ExternalSecret", name, document).await;
+    }
+    let observer = place.bed.controller("counted", &place.emulator, &["--observe"]).await;
+    let counted = || async {
+        let text = std::fs::read_to_string(&observer.log).unwrap();
+        let entries = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let mut told = entries.filter(|entry| entry["cluster_external_secrets"].is_number());
+        told.next()
+            .map(|it| json!([it["cluster_external_secrets"], it["external_secrets"], it["names"]]))
+    };
+    assert!(eventually(10.0, || async { counted().await.is_some() }).await);
+    assert_eq!(counted().await, Some(json!([2, 3, "many more"])));
+}
+
 /// Before an uninstall: nothing hangs, and no Secret goes with its object.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_released_outlives_its_controller_and_its_objects() {
